@@ -1,0 +1,275 @@
+//! One SQL text on SQLite and PostgreSQL, and the transaction in which a service changes its state.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::time::Duration;
+
+use sqlx::AnyPool;
+use sqlx::any::{Any, AnyArguments, AnyPoolOptions, AnyRow};
+use sqlx::migrate::{Migration as SqlxMigration, MigrationType, Migrator};
+
+use crate::error::{Error, Kind};
+
+mod change;
+mod insert;
+mod writer;
+
+pub use change::{Change, Tx, WorkingSet};
+pub use insert::{Insert, Value};
+pub use writer::{Writer, WriterLimits};
+
+/// Connections that read. The writer has one of its own.
+const MAX_READ_CONNECTIONS: u32 = 4;
+/// How long a statement waits for another process's lock on the file.
+const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
+/// How long to wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Versions of services' own migrations start above the kit's.
+const SERVICE_MIGRATION_BASE: i64 = 1_000;
+
+/// One forward step of a schema: `migrations/0001_what.sql`.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Number of the file, consecutive from 1.
+    pub version: i64,
+    /// Name of the file after the number.
+    pub description: &'static str,
+    /// Portable statements.
+    pub sql: &'static str,
+}
+
+const KIT_MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    description: "platform",
+    sql: include_str!("../migrations/0001_platform.sql"),
+}];
+
+/// Where a center stores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StorageConfig {
+    /// A SQLite file, made if it does not exist.
+    Sqlite(PathBuf),
+    /// A schema of a PostgreSQL database, made if it does not exist.
+    Postgres {
+        /// `postgres://user@host/database`.
+        url: String,
+        /// Schema: a lower-case name of a-z, 0-9 and _.
+        schema: String,
+    },
+}
+
+/// Which engine stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Embedded.
+    Sqlite,
+    /// Server.
+    Postgres,
+}
+
+/// A center's own database.
+#[derive(Clone)]
+pub struct Database {
+    pool: AnyPool,
+    backend: Backend,
+    center: &'static str,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database")
+            .field("center", &self.center)
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Opens the database and brings its schema up to date.
+    pub async fn open(
+        center: &'static str,
+        config: &StorageConfig,
+        migrations: &[Migration],
+    ) -> Result<Self, Error> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let (backend, url) = match config {
+            StorageConfig::Sqlite(path) => (Backend::Sqlite, sqlite_url(path)),
+            StorageConfig::Postgres { url, schema } => {
+                (Backend::Postgres, postgres_url(url, schema))
+            }
+        };
+        let place = config.to_string();
+        let failed = |stage: &str, cause: &dyn fmt::Display| {
+            Error::new(
+                Kind::Unavailable,
+                center,
+                "STORE_UNAVAILABLE",
+                format!("{stage} the store of the {center} center at {place}: {cause}"),
+            )
+        };
+        if let StorageConfig::Postgres { url, schema } = config {
+            create_schema(url, schema).await.map_err(|e| failed("make a schema in", &e))?;
+        }
+        let pool = AnyPoolOptions::new()
+            .max_connections(MAX_READ_CONNECTIONS + 1)
+            .min_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(backend == Backend::Postgres)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if backend == Backend::Sqlite {
+                        for pragma in sqlite_pragmas() {
+                            sqlx::query(pragma).execute(&mut *connection).await?;
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .connect(&url)
+            .await
+            .map_err(|e| failed("open", &e))?;
+        let database = Self { pool, backend, center };
+        database.migrate(migrations).await.map_err(|e| failed("migrate", &e))?;
+        Ok(database)
+    }
+
+    async fn migrate(&self, migrations: &[Migration]) -> Result<(), sqlx::migrate::MigrateError> {
+        let kit = KIT_MIGRATIONS.iter().map(|m| (m.version, m));
+        let own = migrations.iter().map(|m| (SERVICE_MIGRATION_BASE + m.version, m));
+        let all = kit
+            .chain(own)
+            .map(|(version, m)| {
+                SqlxMigration::new(
+                    version,
+                    m.description.into(),
+                    MigrationType::Simple,
+                    sqlx::SqlSafeStr::into_sql_str(m.sql),
+                    false,
+                )
+            })
+            .collect();
+        Migrator::with_migrations(all).run(&self.pool).await
+    }
+
+    /// Name of the center that owns it.
+    pub fn center(&self) -> &'static str {
+        self.center
+    }
+
+    /// The engine below.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Begins a transaction that writes.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        let begun = match self.backend {
+            // A plain BEGIN takes the write lock late and then fails under concurrency.
+            Backend::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
+            Backend::Postgres => self.pool.begin_with("BEGIN").await,
+        };
+        Ok(Tx::new(begun.map_err(|e| self.unavailable(&e))?, self.center))
+    }
+
+    /// Reads all rows of a statement outside of any transaction.
+    pub async fn fetch_all(
+        &self,
+        statement: &'static str,
+        arguments: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<AnyRow>, Error> {
+        bind(statement, arguments).fetch_all(&self.pool).await.map_err(|e| self.unavailable(&e))
+    }
+
+    /// Reads at most one row of a statement outside of any transaction.
+    pub async fn fetch_optional(
+        &self,
+        statement: &'static str,
+        arguments: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<AnyRow>, Error> {
+        bind(statement, arguments)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|e| self.unavailable(&e))
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    fn unavailable(&self, cause: &sqlx::Error) -> Error {
+        store_error(self.center, cause)
+    }
+}
+
+/// Says what a store's failure means to a caller: it did not happen, and may be repeated.
+pub(crate) fn store_error(center: &'static str, cause: &sqlx::Error) -> Error {
+    Error::new(
+        Kind::Unavailable,
+        center,
+        "STORE_UNAVAILABLE",
+        format!("the store of the {center} center failed: {cause}; nothing was changed, try again"),
+    )
+    .retry_after(Duration::from_secs(1))
+}
+
+/// A stored row does not read as what we wrote: refused, never repaired silently.
+pub fn corrupt(center: &str, what: &str, cause: impl fmt::Display) -> Error {
+    Error::internal(center, format!("corrupt row in {what}: {cause}"))
+}
+
+pub(crate) fn bind(
+    statement: &'static str,
+    arguments: impl IntoIterator<Item = Value>,
+) -> sqlx::query::Query<'static, Any, AnyArguments> {
+    arguments.into_iter().fold(sqlx::query(statement), |query, value| value.bind(query))
+}
+
+fn sqlite_url(path: &Path) -> String {
+    format!("sqlite://{}?mode=rwc", path.display())
+}
+
+fn postgres_url(url: &str, schema: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}options=-csearch_path%3D{schema}")
+}
+
+async fn create_schema(url: &str, schema: &str) -> Result<(), sqlx::Error> {
+    use sqlx::Connection;
+    let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    if schema.is_empty() || !schema.bytes().all(is_name) {
+        return Err(sqlx::Error::Configuration(format!("schema name {schema:?}").into()));
+    }
+    let mut connection = sqlx::AnyConnection::connect(url).await?;
+    // The name was checked; a schema cannot be a parameter. `order` is a word of SQL, so names stand in quotes.
+    let statement = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
+    sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
+    connection.close().await
+}
+
+fn sqlite_pragmas() -> [&'static str; 4] {
+    const { assert!(SQLITE_BUSY_TIMEOUT_MS == 5_000) };
+    [
+        "PRAGMA busy_timeout = 5000",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA cache_size = -8000",
+    ]
+}
+
+impl fmt::Display for StorageConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            // The URL may hold a password.
+            Self::Postgres { url, schema } => {
+                let host = url.rsplit_once('@').map_or("", |(_, host)| host);
+                write!(f, "postgres://…@{host}, schema {schema}")
+            }
+        }
+    }
+}

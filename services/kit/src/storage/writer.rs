@@ -1,0 +1,200 @@
+//! Group commit: the changes of many callers in one fsynced transaction.
+//!
+//! A commit costs 2–4 ms on the reference machine whatever it holds, so while one runs the next batch gathers, and the
+//! batch size follows the load by itself.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+
+use futures::FutureExt;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{Change, Database, Tx};
+use crate::error::{Error, Kind};
+use crate::layer::panic_text;
+
+/// How much a writer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriterLimits {
+    /// Changes in one commit.
+    pub max_changes_per_commit: usize,
+    /// Changes that wait for a commit; more are refused with RESOURCE_EXHAUSTED.
+    pub max_queued_changes: usize,
+}
+
+impl Default for WriterLimits {
+    fn default() -> Self {
+        Self { max_changes_per_commit: 256, max_queued_changes: 16_384 }
+    }
+}
+
+/// The one place where a center's state changes.
+#[derive(Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Job>,
+    committed: watch::Receiver<i64>,
+    center: &'static str,
+    limits: WriterLimits,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("center", &self.center).finish_non_exhaustive()
+    }
+}
+
+type AnyOutput = Box<dyn Any + Send>;
+type Applied<'a> = Pin<Box<dyn Future<Output = Result<AnyOutput, Error>> + Send + 'a>>;
+
+trait ErasedChange: Send + Sync {
+    fn apply_erased<'a>(&'a self, tx: &'a mut Tx) -> Applied<'a>;
+}
+
+impl<C: Change> ErasedChange for C {
+    fn apply_erased<'a>(&'a self, tx: &'a mut Tx) -> Applied<'a> {
+        Box::pin(async move {
+            let output = self.apply(tx).await?;
+            Ok(Box::new(output) as AnyOutput)
+        })
+    }
+}
+
+struct Job {
+    change: Box<dyn ErasedChange>,
+    answer: oneshot::Sender<Result<AnyOutput, Error>>,
+}
+
+/// What one pass over a batch came to.
+enum Pass {
+    Committed(Vec<Result<AnyOutput, Error>>),
+    /// A change failed after it wrote, or the commit did: nothing of the batch is stored.
+    Undone(Error),
+}
+
+impl Writer {
+    /// Starts the writer of a database. It ends when the last handle is dropped.
+    pub fn start(database: &Database, limits: WriterLimits) -> Self {
+        let (jobs, queue) = mpsc::channel(limits.max_queued_changes);
+        let (announce, committed) = watch::channel(0);
+        let center = database.center();
+        tokio::spawn(run(database.clone(), queue, announce, limits));
+        Self { jobs, committed, center, limits }
+    }
+
+    /// Stores a change with whatever else arrives meanwhile and answers when it is on disk.
+    pub async fn write<C: Change>(&self, change: C) -> Result<C::Output, Error> {
+        let (answer, outcome) = oneshot::channel();
+        let job = Job { change: Box::new(change), answer };
+        self.jobs.try_send(job).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => {
+                Error::limit(self.center, "max_queued_changes", self.limits.max_queued_changes)
+            }
+            mpsc::error::TrySendError::Closed(_) => self.stopped(),
+        })?;
+        let output = outcome.await.map_err(|_| self.stopped())??;
+        Ok(*output.downcast::<C::Output>().expect("the job's change made it"))
+    }
+
+    /// Tells when new events are committed: the last sequence.
+    pub fn committed(&self) -> watch::Receiver<i64> {
+        self.committed.clone()
+    }
+
+    fn stopped(&self) -> Error {
+        let message = format!("the {} center is stopping; try again", self.center);
+        Error::new(Kind::Unavailable, self.center, "STOPPING", message)
+    }
+}
+
+async fn run(
+    database: Database,
+    mut queue: mpsc::Receiver<Job>,
+    announce: watch::Sender<i64>,
+    limits: WriterLimits,
+) {
+    let mut batch = Vec::with_capacity(limits.max_changes_per_commit);
+    while queue.recv_many(&mut batch, limits.max_changes_per_commit).await > 0 {
+        match commit_together(&database, &batch, &announce).await {
+            Pass::Committed(outcomes) => {
+                for (job, outcome) in batch.drain(..).zip(outcomes) {
+                    let _ = job.answer.send(outcome);
+                }
+            }
+            Pass::Undone(_) if batch.len() > 1 => {
+                for job in batch.drain(..) {
+                    let outcome = commit_alone(&database, &job, &announce).await;
+                    let _ = job.answer.send(outcome);
+                }
+            }
+            Pass::Undone(error) => {
+                for job in batch.drain(..) {
+                    let _ = job.answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+async fn commit_alone(
+    database: &Database,
+    job: &Job,
+    announce: &watch::Sender<i64>,
+) -> Result<AnyOutput, Error> {
+    match commit_together(database, std::slice::from_ref(job), announce).await {
+        Pass::Committed(mut outcomes) => outcomes.pop().expect("one job, one outcome"),
+        Pass::Undone(error) => Err(error),
+    }
+}
+
+/// Applies one change. A panic in it is its own failure: the writer goes on for all others.
+async fn apply(job: &Job, tx: &mut Tx, center: &str) -> Result<AnyOutput, Error> {
+    let applied = AssertUnwindSafe(job.change.apply_erased(tx)).catch_unwind().await;
+    applied.unwrap_or_else(|panic| Err(Error::internal(center, panic_text(panic.as_ref()))))
+}
+
+async fn commit_together(
+    database: &Database,
+    batch: &[Job],
+    announce: &watch::Sender<i64>,
+) -> Pass {
+    let mut tx = match database.begin().await {
+        Ok(tx) => tx,
+        Err(error) => return Pass::Undone(error),
+    };
+    let mut outcomes = Vec::with_capacity(batch.len());
+    for job in batch {
+        let before = tx.writes();
+        let outcome = apply(job, &mut tx, database.center()).await;
+        if let Err(error) = &outcome {
+            // What is left of a transaction in which the store failed, or a change panicked, is not to be trusted.
+            let is_sound = !matches!(error.kind, Kind::Unavailable | Kind::Internal);
+            let refused_before_writing = tx.writes() == before && is_sound;
+            if !refused_before_writing {
+                let error = error.clone();
+                if let Err(cause) = tx.rollback().await {
+                    tracing::warn!(center = database.center(), %cause, "roll back a group commit");
+                }
+                return Pass::Undone(error);
+            }
+        }
+        outcomes.push(outcome);
+    }
+    if tx.writes() == 0 {
+        return match tx.rollback().await {
+            Ok(()) => Pass::Committed(outcomes),
+            Err(error) => Pass::Undone(error),
+        };
+    }
+    match tx.commit().await {
+        Ok(last) => {
+            if let Some(sequence) = last {
+                announce.send_replace(sequence);
+            }
+            Pass::Committed(outcomes)
+        }
+        Err(error) => Pass::Undone(error),
+    }
+}
