@@ -1,0 +1,21 @@
+-- One row an order. The document is the whole aggregate; the columns beside it are what is looked up.
+CREATE TABLE orders (
+    order_id         TEXT   NOT NULL PRIMARY KEY,
+    channel          TEXT   NOT NULL,
+    channel_order_id TEXT   NOT NULL,
+    customer_id      TEXT   NOT NULL,
+    state            TEXT   NOT NULL CHECK (state IN (
+        'ACKNOWLEDGED', 'REJECTED', 'PENDING', 'IN_PROGRESS', 'PENDING_CANCELLATION',
+        'COMPLETED', 'PARTIAL', 'FAILED', 'CANCELLED')),
+    version          BIGINT NOT NULL,
+    created_at_us    BIGINT NOT NULL,
+    -- When a live order needs work next; NULL once it is terminal.
+    wakeup_at_us     BIGINT,
+    document         TEXT   NOT NULL
+);
+CREATE UNIQUE INDEX orders_by_channel ON orders (channel, channel_order_id);
+CREATE INDEX orders_by_age ON orders (created_at_us, order_id);
+CREATE INDEX orders_by_customer ON orders (customer_id, created_at_us, order_id);
+CREATE INDEX orders_by_state ON orders (state, created_at_us, order_id);
+-- Only live orders: recovery never looks at history.
+CREATE INDEX orders_live ON orders (order_id) WHERE wakeup_at_us IS NOT NULL;

@@ -1,0 +1,231 @@
+//! The shell around the pure core: shards that own live orders, store what they decide, and only then act.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use throughline_kit::CancellationToken;
+use throughline_kit::clock::Clock;
+use throughline_kit::error::{Error, Kind};
+use throughline_kit::idempotency::RequestKey;
+use throughline_kit::storage::Writer;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::error::DOMAIN;
+use crate::event::{Command, Direction, Outcome};
+use crate::order::{Order, OrderId, Place};
+use crate::peers::Peers;
+use crate::store::OrderStore;
+
+mod shard;
+mod watch;
+
+pub(crate) use watch::{Watch, Watches};
+
+/// Named limits of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EngineLimits {
+    /// Orders that are not terminal; more are refused.
+    pub(crate) max_live_orders: usize,
+    /// Calls to others at a time.
+    pub(crate) max_calls_in_flight: usize,
+    /// Watches at a time.
+    pub(crate) max_watches: usize,
+}
+
+/// Owners of live orders.
+const SHARDS: usize = 4;
+/// Messages that wait at one shard.
+const MAX_QUEUED_MESSAGES: usize = 8_192;
+/// Orders read at a time when the engine starts.
+const RECOVERY_PAGE: i64 = 500;
+/// How long a caller may send again after the engine was full.
+const FULL_RETRY: Duration = Duration::from_secs(1);
+
+/// Something for a shard.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A new or recovered order.
+    Adopt(Box<Order>),
+    /// A person or a system wants something of an order.
+    Ask(Box<Ask>),
+    /// A call came back.
+    Returned {
+        /// Order.
+        order_id: OrderId,
+        /// Step.
+        place: Place,
+        /// Which way the call went.
+        direction: Direction,
+        /// What it brought.
+        outcome: Outcome,
+    },
+}
+
+/// A wish and where its answer goes.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) order_id: OrderId,
+    pub(crate) wish: Wish,
+    pub(crate) answer: oneshot::Sender<Result<Arc<Order>, Error>>,
+}
+
+/// What is wanted.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// Decide this command; the first answer is stored with it.
+    Command(Command, Option<RequestKey>),
+    /// Settle the step with this reference.
+    Report { reference: String, outcome: Outcome },
+    /// Settle the payment, if it waits.
+    Payment(Outcome),
+}
+
+/// Hands work to the owners of orders.
+#[derive(Clone, Debug)]
+pub(crate) struct Engine {
+    shards: Arc<[mpsc::Sender<Message>]>,
+    live: Arc<AtomicUsize>,
+    limits: EngineLimits,
+    watches: Watches,
+}
+
+/// What a shard works with.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) clock: Clock,
+    pub(crate) writer: Writer,
+    pub(crate) store: OrderStore,
+    pub(crate) peers: Peers,
+    pub(crate) calls: Arc<Semaphore>,
+    pub(crate) live: Arc<AtomicUsize>,
+    pub(crate) watches: Watches,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// What an engine is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct EngineParts {
+    /// Time.
+    pub(crate) clock: Clock,
+    /// Where changes go.
+    pub(crate) writer: Writer,
+    /// Where orders are read.
+    pub(crate) store: OrderStore,
+    /// Calls to others.
+    pub(crate) peers: Peers,
+    /// Ends the engine.
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Engine {
+    /// Starts the shards and gives them every live order.
+    pub(crate) async fn start(parts: EngineParts, limits: EngineLimits) -> Result<Self, Error> {
+        let live = Arc::new(AtomicUsize::new(0));
+        let watches = Watches::new(limits.max_watches);
+        let context = Context {
+            clock: parts.clock,
+            writer: parts.writer,
+            store: parts.store.clone(),
+            peers: parts.peers,
+            calls: Arc::new(Semaphore::new(limits.max_calls_in_flight)),
+            live: Arc::clone(&live),
+            watches: watches.clone(),
+            shutdown: parts.shutdown,
+        };
+        let shards = (0..SHARDS)
+            .map(|_| {
+                let (messages, queue) = mpsc::channel(MAX_QUEUED_MESSAGES);
+                tokio::spawn(shard::run(context.clone(), messages.downgrade(), queue));
+                messages
+            })
+            .collect();
+        let engine = Self { shards, live, limits, watches };
+        engine.recover(&parts.store).await?;
+        Ok(engine)
+    }
+
+    async fn recover(&self, store: &OrderStore) -> Result<(), Error> {
+        let mut after = String::new();
+        loop {
+            let orders = store.live_after(&after, RECOVERY_PAGE).await?;
+            let Some(last) = orders.last() else { return Ok(()) };
+            after = last.id.to_string();
+            for order in orders {
+                self.adopt(order).await;
+            }
+        }
+    }
+
+    /// Refuses new orders while too many are live.
+    pub(crate) fn check_room(&self) -> Result<(), Error> {
+        let most = self.limits.max_live_orders;
+        if self.live.load(Ordering::Relaxed) < most {
+            return Ok(());
+        }
+        Err(Error::limit(DOMAIN, "max_live_orders", most).retry_after(FULL_RETRY))
+    }
+
+    /// Makes a stored order live.
+    pub(crate) async fn adopt(&self, order: Order) {
+        self.live.fetch_add(1, Ordering::Relaxed);
+        let shard = self.shard(&order.id);
+        // A closed queue means that the engine is ending: the order is found again at the next start.
+        let _ = shard.send(Message::Adopt(Box::new(order))).await;
+    }
+
+    /// Carries a command out on an order, storing the first answer with it.
+    pub(crate) async fn command(
+        &self,
+        order_id: OrderId,
+        command: Command,
+        key: Option<RequestKey>,
+    ) -> Result<Arc<Order>, Error> {
+        self.ask(order_id, Wish::Command(command, key)).await
+    }
+
+    /// Settles the step that an outside system knows by the reference.
+    pub(crate) async fn report(
+        &self,
+        order_id: OrderId,
+        reference: String,
+        outcome: Outcome,
+    ) -> Result<Arc<Order>, Error> {
+        self.ask(order_id, Wish::Report { reference, outcome }).await
+    }
+
+    /// Settles the payment of an order, if the order still waits for it.
+    pub(crate) async fn payment(
+        &self,
+        order_id: OrderId,
+        outcome: Outcome,
+    ) -> Result<Arc<Order>, Error> {
+        self.ask(order_id, Wish::Payment(outcome)).await
+    }
+
+    /// Follows an order.
+    pub(crate) fn watch(&self, order_id: &OrderId) -> Result<Watch, Error> {
+        self.watches.follow(order_id)
+    }
+
+    async fn ask(&self, order_id: OrderId, wish: Wish) -> Result<Arc<Order>, Error> {
+        let (answer, outcome) = oneshot::channel();
+        let shard = self.shard(&order_id).clone();
+        let ask = Message::Ask(Box::new(Ask { order_id, wish, answer }));
+        shard.send(ask).await.map_err(|_| stopping())?;
+        outcome.await.map_err(|_| stopping())?
+    }
+
+    fn shard(&self, order_id: &OrderId) -> &mpsc::Sender<Message> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        order_id.hash(&mut hasher);
+        let turn = usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0);
+        &self.shards[turn]
+    }
+}
+
+/// The center is ending; whoever hears it asks again.
+pub(crate) fn stopping() -> Error {
+    Error::new(Kind::Unavailable, DOMAIN, "STOPPING", "the order center is stopping; try again")
+}

@@ -1,0 +1,130 @@
+//! What the order center needs from others, as small functions over clients through the gateway.
+
+use std::time::Duration;
+
+use throughline_kit::client::{CallContext, CallOutcome, GatewayClient};
+use throughline_kit::error::Error;
+use throughline_kit::money::Money;
+use throughline_proto::r#type::v1::OperationOutcome;
+
+use crate::event::{Gain, Outcome};
+use crate::order::{Failure, Order};
+use crate::store::OrderStore;
+use crate::work::{Task, Work};
+
+mod outside;
+mod payment;
+mod prepare;
+mod resource;
+
+pub(crate) use payment::standing;
+
+/// Calls to other centers and to outside systems.
+#[derive(Clone, Debug)]
+pub(crate) struct Peers {
+    client: GatewayClient,
+    store: OrderStore,
+    call_timeout: Duration,
+}
+
+impl Peers {
+    /// Calls through the given client, each call bounded by the timeout.
+    pub(crate) fn new(client: GatewayClient, store: OrderStore, call_timeout: Duration) -> Self {
+        Self { client, store, call_timeout }
+    }
+
+    /// Carries out one task for an order and says what it brought.
+    pub(crate) async fn perform(&self, order: &Order, work: Work) -> Outcome {
+        let Work { task, request_id, reference, .. } = work;
+        match task {
+            Task::Prepare => self.prepare(order).await,
+            Task::Reserve { ttl } => self.reserve(order, request_id, ttl).await,
+            Task::Allocate => self.allocate(order, request_id).await,
+            Task::Release => self.release(order, request_id).await,
+            Task::ReturnAllocated { item_keys, used } => {
+                self.return_allocated(order, request_id, item_keys, used).await
+            }
+            Task::Restock(restock) => self.restock(order, request_id, restock).await,
+            Task::Pay { amount } => self.pay(order, request_id, amount).await,
+            Task::ClosePayment { payment_order_id } => {
+                self.close_payment(order, &request_id, payment_order_id).await
+            }
+            Task::Refund { payment_order_id, amount, reason } => {
+                self.refund(order, request_id, payment_order_id, amount, reason).await
+            }
+            Task::AskRefund { refund_id } => self.ask_refund(order, refund_id).await,
+            Task::Activate(service) => self.activate(order, reference, service).await,
+            Task::Deactivate { activation_reference } => {
+                self.deactivate(order, reference, activation_reference).await
+            }
+            Task::OpenAccount { service, recurring } => {
+                self.open_account(order, reference, service, recurring).await
+            }
+            Task::CloseAccount { open_reference } => {
+                self.close_account(order, reference, open_reference).await
+            }
+            Task::Ship { lines } => self.ship(order, reference, lines).await,
+            Task::CancelShipment { shipment_reference } => {
+                self.cancel_shipment(order, reference, shipment_reference).await
+            }
+            Task::AskOperation(system) => self.ask_operation(order, reference, system).await,
+        }
+    }
+
+    fn context(&self, order: &Order) -> CallContext {
+        CallContext::for_order(order.id.as_str(), &order.trace_parent, self.call_timeout)
+    }
+}
+
+/// Reads what a call brought, where an answer means success.
+fn outcome<T>(
+    result: Result<tonic::Response<T>, tonic::Status>,
+    succeeded: impl FnOnce(T) -> Outcome,
+) -> Outcome {
+    match CallOutcome::from_result(result) {
+        CallOutcome::Answered(answer) => succeeded(answer),
+        CallOutcome::Declined(error) => Outcome::Declined(failure(&error)),
+        CallOutcome::NotAttempted(error) => Outcome::NotAttempted(failure(&error)),
+        CallOutcome::Unknown(error) => Outcome::Unknown(failure(&error)),
+    }
+}
+
+/// Reads what an outside system said about an operation.
+fn operation(outcome: OperationOutcome, reason: String, message: String, system: &str) -> Outcome {
+    match outcome {
+        OperationOutcome::Succeeded => Outcome::Succeeded(Gain::Nothing),
+        OperationOutcome::Declined => {
+            Outcome::Declined(Failure { reason, domain: system.to_owned(), message })
+        }
+        OperationOutcome::Pending => Outcome::Pending { token: String::new(), ask_at: None },
+        OperationOutcome::Unspecified => Outcome::Unknown(Failure {
+            reason: "ANSWER_UNREADABLE".to_owned(),
+            domain: system.to_owned(),
+            message: "the answer has no outcome".to_owned(),
+        }),
+    }
+}
+
+fn failure(error: &Error) -> Failure {
+    Failure {
+        reason: error.reason.clone(),
+        domain: error.domain.clone(),
+        message: error.message.clone(),
+    }
+}
+
+fn unreadable(domain: &str, what: &str) -> Outcome {
+    Outcome::Unknown(Failure {
+        reason: "ANSWER_UNREADABLE".to_owned(),
+        domain: domain.to_owned(),
+        message: format!("the answer has no readable {what}"),
+    })
+}
+
+fn money(
+    value: Option<&throughline_proto::r#type::v1::Money>,
+    domain: &str,
+    what: &str,
+) -> Result<Money, Outcome> {
+    Money::from_proto(value).map_err(|_| unreadable(domain, what))
+}

@@ -1,0 +1,5 @@
+//! What the pure core promises, without I/O: tables for the cases that have names, a simulator for all the others.
+
+mod cases;
+mod simulation;
+mod world;
