@@ -1,0 +1,299 @@
+//! What the data plane works from: an immutable picture of callers and routes, swapped whole when something changes.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use http::HeaderValue;
+use throughline_kit::identity::CallerKind;
+
+use crate::caller::{Caller, KeyHash, Permission};
+use crate::contract::{Admission, Contract, Method};
+use crate::error::{AccessRefusal, DOMAIN, RouteRefusal};
+use crate::registry::{Endpoint, Registry};
+
+/// Methods that the gateway answers itself and that have no contract of ours.
+pub(crate) const OWN_STANDARD_METHODS: [(&str, Admission); 5] = [
+    ("grpc.health.v1.Health/Check", Admission::Open),
+    ("grpc.health.v1.Health/Watch", Admission::Open),
+    ("grpc.health.v1.Health/List", Admission::Open),
+    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Admission::AnyCaller),
+    ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Admission::AnyCaller),
+];
+
+/// A caller as the data plane needs it.
+#[derive(Debug)]
+pub(crate) struct CallerAccess {
+    /// The caller.
+    pub(crate) caller: Caller,
+    /// Its name, ready for a header.
+    pub(crate) name_header: HeaderValue,
+    /// Its rights, ready for a header; absent where it has none.
+    pub(crate) rights_header: Option<HeaderValue>,
+    /// One bit for each method that it may call, by the method's id.
+    allowed: Vec<u64>,
+}
+
+impl CallerAccess {
+    fn new(caller: &Caller, methods: &BTreeMap<u32, Arc<Method>>) -> Self {
+        let words = methods.keys().last().map_or(0, |id| *id as usize / 64 + 1);
+        let mut allowed = vec![0_u64; words];
+        for method in methods.values() {
+            if decide(caller, method) == Permission::Allowed {
+                allowed[method.id as usize / 64] |= 1 << (method.id % 64);
+            }
+        }
+        let header = |text: &str| HeaderValue::from_str(text).expect("names are [a-z0-9-]");
+        let rights = caller.right_grants.join(",");
+        Self {
+            name_header: header(&caller.name),
+            rights_header: (!rights.is_empty()).then(|| header(&rights)),
+            allowed,
+            caller: caller.clone(),
+        }
+    }
+
+    /// Lets the caller through to a method, or says why not.
+    pub(crate) fn authorise(&self, method: &Method) -> Result<(), AccessRefusal> {
+        let word = self.allowed.get(method.id as usize / 64).copied().unwrap_or(0);
+        if word & (1 << (method.id % 64)) != 0 {
+            return Ok(());
+        }
+        let (caller, name) = (self.caller.name.to_string(), method.name.to_string());
+        match (decide(&self.caller, method), method.admission) {
+            (Permission::ExposureDenied, Admission::Granted(exposure)) => {
+                let exposure = exposure.as_str_name();
+                Err(AccessRefusal::ExposureDenied { caller, method: name, exposure })
+            }
+            _ => Err(AccessRefusal::MethodNotGranted { caller, method: name }),
+        }
+    }
+
+    /// What it is.
+    pub(crate) fn kind(&self) -> CallerKind {
+        self.caller.kind
+    }
+}
+
+fn decide(caller: &Caller, method: &Method) -> Permission {
+    match method.admission {
+        Admission::Open | Admission::AnyCaller => Permission::Allowed,
+        Admission::Granted(exposure) => caller.permission(&method.name, exposure),
+    }
+}
+
+/// A center that offers a method, and where.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    /// Center.
+    pub(crate) center: Arc<str>,
+    /// The method by that center's contract.
+    pub(crate) method: Arc<Method>,
+    /// Its instances.
+    pub(crate) endpoints: Vec<Arc<Endpoint>>,
+}
+
+impl Offer {
+    /// Chooses an instance: the less busy of two that chance names. `without` was tried and could not be reached.
+    pub(crate) fn choose(&self, chance: u64, without: Option<u64>) -> Option<&Arc<Endpoint>> {
+        let count = self.endpoints.len();
+        match count {
+            0 => return None,
+            1 => {
+                return self.endpoints.first().filter(|only| Some(only.id) != without);
+            }
+            _ => {}
+        }
+        let one = usize::try_from(chance % count as u64).unwrap_or(0);
+        let step = usize::try_from((chance >> 32) % (count as u64 - 1)).unwrap_or(0);
+        let (one, other) = (&self.endpoints[one], &self.endpoints[(one + 1 + step) % count]);
+        let busier = one.pending.load(Ordering::Relaxed) > other.pending.load(Ordering::Relaxed);
+        let prefer_other = busier || Some(one.id) == without;
+        Some(if prefer_other && Some(other.id) != without { other } else { one })
+    }
+}
+
+/// Where a method leads.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The method, by whichever contract knows it.
+    pub(crate) method: Arc<Method>,
+    /// Centers that offer it.
+    pub(crate) offers: Vec<Offer>,
+}
+
+impl Route {
+    /// Finds the offer that a call means.
+    pub(crate) fn offer(&self, center: Option<&[u8]>) -> Result<&Offer, RouteRefusal> {
+        let method = || self.method.name.to_string();
+        match (center, self.offers.as_slice()) {
+            (Some(center), offers) => {
+                let named = offers.iter().find(|offer| offer.center.as_bytes() == center);
+                named.ok_or_else(|| RouteRefusal::NoInstance {
+                    method: method(),
+                    center: String::from_utf8_lossy(center).into_owned(),
+                })
+            }
+            (None, [only]) => Ok(only),
+            (None, []) => {
+                Err(RouteRefusal::NoInstance { method: method(), center: "any center".to_owned() })
+            }
+            (None, several) => {
+                let centers: Vec<&str> = several.iter().map(|offer| &*offer.center).collect();
+                Err(RouteRefusal::CenterRequired { method: method(), centers: centers.join(", ") })
+            }
+        }
+    }
+}
+
+/// The whole picture.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    /// Grows with every picture.
+    pub(crate) generation: u64,
+    /// Callers by the hash of their key.
+    pub(crate) callers: HashMap<KeyHash, Arc<CallerAccess>>,
+    /// Routes by "package.Service/Method".
+    pub(crate) routes: HashMap<Box<str>, Route>,
+    /// Ids of all endpoints.
+    pub(crate) endpoints: HashSet<u64>,
+}
+
+/// Draws the picture.
+#[derive(Debug)]
+pub(crate) struct Painter {
+    standard: Vec<Arc<Method>>,
+    known: Arc<Contract>,
+    own_name: Arc<str>,
+    generation: u64,
+}
+
+impl Painter {
+    /// Prepares; methods of `known` have a route even before anyone serves them.
+    pub(crate) fn new(known: Arc<Contract>) -> Self {
+        let standard = OWN_STANDARD_METHODS
+            .map(|(name, admission)| Arc::new(Method::standard(name, admission)))
+            .to_vec();
+        Self { standard, known, own_name: DOMAIN.into(), generation: 0 }
+    }
+
+    /// Draws callers and registry as they are now. `own` is where the gateway's own services are.
+    pub(crate) fn paint<'a>(
+        &mut self,
+        callers: impl Iterator<Item = &'a Caller>,
+        registry: &Registry,
+        own: &Arc<Endpoint>,
+    ) -> Snapshot {
+        self.generation += 1;
+        let mut canvas = Canvas::default();
+        canvas.endpoints.insert(own.id);
+        for method in &self.standard {
+            canvas.offer(&self.own_name, method, std::slice::from_ref(own));
+        }
+        for center in registry.centers() {
+            canvas.endpoints.extend(center.instances.values().map(|i| i.endpoint.id));
+            for (service, methods) in &center.services {
+                let serving = center.instances.values().filter(|i| i.services.contains(service));
+                let endpoints: Vec<_> = serving.map(|i| Arc::clone(&i.endpoint)).collect();
+                for method in methods {
+                    canvas.offer(&center.name, method, &endpoints);
+                }
+            }
+        }
+        for service in self.known.service_names() {
+            for method in self.known.service(service).unwrap_or_default() {
+                canvas.route(method);
+            }
+        }
+        let Canvas { methods, routes, endpoints } = canvas;
+        let access = |caller| Arc::new(CallerAccess::new(caller, &methods));
+        let callers = callers.map(|caller| (caller.key_hash, access(caller))).collect();
+        Snapshot { generation: self.generation, callers, routes, endpoints }
+    }
+}
+
+#[derive(Default)]
+struct Canvas {
+    methods: BTreeMap<u32, Arc<Method>>,
+    routes: HashMap<Box<str>, Route>,
+    endpoints: HashSet<u64>,
+}
+
+impl Canvas {
+    fn route(&mut self, method: &Arc<Method>) -> &mut Route {
+        self.methods.insert(method.id, Arc::clone(method));
+        let route = || Route { method: Arc::clone(method), offers: Vec::new() };
+        self.routes.entry((&*method.name).into()).or_insert_with(route)
+    }
+
+    fn offer(&mut self, center: &Arc<str>, method: &Arc<Method>, endpoints: &[Arc<Endpoint>]) {
+        let (center, kept) = (Arc::clone(center), Arc::clone(method));
+        let offer = Offer { center, method: kept, endpoints: endpoints.to_vec() };
+        self.route(method).offers.push(offer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::parse_endpoint;
+
+    fn endpoint() -> Arc<Endpoint> {
+        Arc::new(Endpoint::new(parse_endpoint("127.0.0.1:1").expect("an endpoint"), None))
+    }
+
+    fn offer(center: &str, endpoints: Vec<Arc<Endpoint>>) -> Offer {
+        let method = Arc::new(Method::standard("a.B/C", Admission::Open));
+        Offer { center: center.into(), method, endpoints }
+    }
+
+    fn route(offers: Vec<Offer>) -> Route {
+        Route { method: Arc::new(Method::standard("a.B/C", Admission::Open)), offers }
+    }
+
+    #[test]
+    fn the_less_busy_of_two_instances_is_chosen() {
+        let (busy, idle) = (endpoint(), endpoint());
+        busy.pending.store(5, Ordering::Relaxed);
+        let offer = offer("sms", vec![Arc::clone(&busy), Arc::clone(&idle)]);
+        for chance in 0..8 {
+            assert_eq!(offer.choose(chance, None).map(|e| e.id), Some(idle.id));
+            assert_eq!(offer.choose(chance, Some(idle.id)).map(|e| e.id), Some(busy.id));
+        }
+    }
+
+    #[test]
+    fn every_instance_is_chosen_by_some_chance() {
+        let all: Vec<_> = (0..5).map(|_| endpoint()).collect();
+        let offer = offer("sms", all.clone());
+        let mut seen = HashSet::new();
+        for chance in 0..1_000_u64 {
+            let chance = chance.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            seen.insert(offer.choose(chance, None).expect("one of five").id);
+        }
+        assert_eq!(seen.len(), all.len());
+    }
+
+    #[test]
+    fn a_single_instance_that_was_tried_is_not_tried_again() {
+        let only = endpoint();
+        let offer = offer("sms", vec![Arc::clone(&only)]);
+        assert!(offer.choose(7, Some(only.id)).is_none());
+        assert!(super::tests::offer("sms", vec![]).choose(7, None).is_none());
+    }
+
+    #[test]
+    fn a_call_says_which_center_it_means_when_several_offer_the_service() {
+        let several = route(vec![offer("order", vec![]), offer("payment", vec![])]);
+        let refusal = several.offer(None).expect_err("not said");
+        assert!(
+            matches!(refusal, RouteRefusal::CenterRequired { centers, .. } if centers == "order, payment")
+        );
+        assert_eq!(&*several.offer(Some(b"payment")).expect("said").center, "payment");
+        let refusal = several.offer(Some(b"billing")).expect_err("offers it not");
+        assert!(matches!(refusal, RouteRefusal::NoInstance { center, .. } if center == "billing"));
+        let single = route(vec![offer("order", vec![])]);
+        assert_eq!(&*single.offer(None).expect("only one").center, "order");
+        assert!(matches!(route(vec![]).offer(None), Err(RouteRefusal::NoInstance { .. })));
+    }
+}

@@ -1,0 +1,12 @@
+//! The promises of the gateway, over real sockets.
+
+mod access;
+mod backends;
+mod calls;
+mod limits;
+mod platform;
+mod protocol;
+mod raw;
+mod registry;
+mod store;
+mod trajectory;
