@@ -1,0 +1,88 @@
+//! `up` and `serve ROLE`
+
+use std::process::ExitCode;
+
+use throughline_kit::error::Error;
+
+use crate::args::Role;
+use crate::connection::Session;
+use crate::platform::Platform;
+
+pub(super) async fn up(session: &Session, check: bool) -> Result<ExitCode, Error> {
+    if check {
+        return print_settings(session);
+    }
+    let platform = Platform::start(&session.settings, &Role::ALL).await?;
+    platform.ready().await?;
+    say_ready(session, &platform);
+    wait_for_end().await;
+    platform.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn serve(session: &Session, role: Role, check: bool) -> Result<ExitCode, Error> {
+    if check {
+        return print_settings(session);
+    }
+    let platform = Platform::start(&session.settings, &[role]).await?;
+    platform.ready().await?;
+    say_ready(session, &platform);
+    wait_for_end().await;
+    platform.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line with everything that a person or a program needs to go on.
+fn say_ready(session: &Session, platform: &Platform) {
+    let keys = session.settings.keys_directory();
+    let keys = ["demo-channel.key", "operator.key"].map(|name| keys.join(name));
+    let addresses = platform.addresses();
+    if session.console.is_json() {
+        let services: serde_json::Map<String, serde_json::Value> = addresses
+            .iter()
+            .map(|(name, address)| ((*name).to_owned(), address.to_string().into()))
+            .collect();
+        session.console.line(
+            serde_json::json!({
+                "ready": true,
+                "gateway": platform.gateway_uri(),
+                "http": format!("http://{}", platform.http_address()),
+                "services": services,
+                "keys": keys,
+            })
+            .to_string(),
+        );
+        return;
+    }
+    let services: Vec<String> =
+        addresses.iter().map(|(name, address)| format!("{name}={address}")).collect();
+    session.console.line(format!(
+        "ready gateway={} http=http://{} {} keys={},{}",
+        platform.gateway_uri(),
+        platform.http_address(),
+        services.join(" "),
+        keys[0].display(),
+        keys[1].display(),
+    ));
+}
+
+fn print_settings(session: &Session) -> Result<ExitCode, Error> {
+    let text = serde_json::to_string_pretty(&session.settings)
+        .map_err(|e| Error::internal("config", e))?;
+    session.console.line(text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for an interrupt or a request to terminate.
+pub(super) async fn wait_for_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}

@@ -1,0 +1,125 @@
+//! The effective configuration: defaults, then the file, then the environment, then flags.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use throughline_kit::config;
+use throughline_kit::error::{Error, Kind};
+use throughline_kit::storage::StorageConfig;
+use throughline_kit::telemetry::TelemetryConfig;
+
+use crate::args::{Common, LISTEN, Role};
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where the process lives.
+    pub platform: Platform,
+    /// Log and traces.
+    pub telemetry: TelemetryConfig,
+    /// Limits of the gateway.
+    pub gateway: throughline_gateway::Config,
+    /// Limits of the order center.
+    pub order: throughline_order::Config,
+    /// Limits of the payment center.
+    pub payment: throughline_payment::Config,
+    /// Limits of the resource center.
+    pub resource: throughline_resource::Config,
+    /// Limits of the product center.
+    pub product: throughline_product::Config,
+    /// Limits of the notification center.
+    pub notification: throughline_notification::Config,
+    /// Limits of the simulators.
+    pub simulators: throughline_simulators::Config,
+}
+
+/// Where a process lives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Platform {
+    /// Directory for SQLite files and generated keys.
+    pub data_dir: PathBuf,
+    /// First port.
+    pub port_base: u16,
+    /// Gateway to call; empty means the one at `port_base` on this machine.
+    pub gateway: String,
+    /// `postgres://user@host/database`; each role uses the schema of its own name there. Empty means SQLite in `data_dir`.
+    pub postgres_url: String,
+}
+
+impl Default for Platform {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("throughline-data"),
+            port_base: 7400,
+            gateway: String::new(),
+            postgres_url: String::new(),
+        }
+    }
+}
+
+/// What the command line says; absent fields leave the layer below.
+#[derive(Debug, Serialize)]
+struct Flags<'a> {
+    platform: PlatformFlags<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlatformFlags<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_dir: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port_base: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<&'a str>,
+}
+
+impl Settings {
+    /// Reads the effective configuration.
+    pub fn load(common: &Common) -> Result<Self, Error> {
+        let flags = Flags {
+            platform: PlatformFlags {
+                data_dir: common.data_dir.as_deref(),
+                port_base: common.port_base,
+                gateway: common.gateway.as_deref(),
+            },
+        };
+        config::load(common.config.as_deref(), &flags)
+    }
+
+    /// Where keys are.
+    pub fn keys_directory(&self) -> PathBuf {
+        self.platform.data_dir.join("keys")
+    }
+
+    /// Address of the gateway to call.
+    pub fn gateway_uri(&self) -> String {
+        if self.platform.gateway.is_empty() {
+            format!("http://{LISTEN}:{}", self.platform.port_base)
+        } else {
+            self.platform.gateway.clone()
+        }
+    }
+
+    /// Port of a role; 0 stays 0.
+    pub fn port(&self, offset: u16) -> Result<u16, Error> {
+        match self.platform.port_base {
+            0 => Ok(0),
+            base => base.checked_add(offset).ok_or_else(|| {
+                let message = format!("port_base {base} leaves no room for port +{offset}");
+                Error::new(Kind::Invalid, "config", "CONFIG_INVALID", message)
+            }),
+        }
+    }
+
+    /// Where a role stores.
+    pub fn storage(&self, role: Role) -> StorageConfig {
+        let url = &self.platform.postgres_url;
+        if url.is_empty() {
+            let file = format!("{}.db", role.name());
+            return StorageConfig::Sqlite(self.platform.data_dir.join(file));
+        }
+        StorageConfig::Postgres { url: url.clone(), schema: role.name().to_owned() }
+    }
+}
