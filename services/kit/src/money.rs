@@ -5,16 +5,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use throughline_proto::r#type::v1 as proto;
 
-/// An ISO 4217 code.
+/// The ISO 4217 code of a currency in use.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Currency([u8; 3]);
 
 impl Currency {
-    /// Reads a code: three upper-case letters.
+    /// Reads a code of a currency in use.
     pub fn parse(code: &str) -> Result<Self, MoneyError> {
         match code.as_bytes() {
-            &[a, b, c] if [a, b, c].iter().all(u8::is_ascii_uppercase) => Ok(Self([a, b, c])),
+            &[a, b, c] if is_in_use([a, b, c]) => Ok(Self([a, b, c])),
             _ => Err(MoneyError::CurrencyInvalid(code.to_owned())),
         }
     }
@@ -34,6 +34,23 @@ impl Currency {
             _ => 2,
         }
     }
+}
+
+/// Currencies in use, in the order of the alphabet, four bytes each (ISO 4217 list one of 2024-06-25, with ZWG of 2024
+/// and XCG of 2025; no metals, units of account or test codes).
+const IN_USE: &[u8] = b"\
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD \
+    BTN BWP BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP \
+    DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR \
+    IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD \
+    MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB \
+    PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP \
+    STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED \
+    VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG ";
+
+fn is_in_use(code: [u8; 3]) -> bool {
+    let (codes, _) = IN_USE.as_chunks::<4>();
+    codes.binary_search_by(|entry| entry[..3].cmp(&code)).is_ok()
 }
 
 impl fmt::Debug for Currency {
@@ -64,8 +81,8 @@ impl From<Currency> for String {
 /// What can be wrong with money.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// Not three upper-case letters.
-    #[error("must be an ISO 4217 code of three upper-case letters, is {0:?}")]
+    /// No currency in use.
+    #[error("must be the ISO 4217 code of a currency in use, such as CNY, is {0:?}")]
     CurrencyInvalid(String),
     /// Two currencies in one sum.
     #[error("currencies {0} and {1} cannot be mixed")]
@@ -203,6 +220,16 @@ mod tests {
 
     fn price(code: &str, micro: i64) -> UnitPrice {
         UnitPrice { currency: Currency::parse(code).expect("valid"), micro }
+    }
+
+    #[test]
+    fn only_currencies_in_use_are_read() {
+        for code in ["AED", "CNY", "EUR", "GBP", "USD", "ZWG"] {
+            assert_eq!(Currency::parse(code).map(|c| c.to_string()), Ok(code.to_owned()));
+        }
+        for code in ["", "CN", "CNYS", "cny", "XXX", "XTS", "XAU", "DEM", "ED ", "D A"] {
+            assert_eq!(Currency::parse(code), Err(MoneyError::CurrencyInvalid(code.to_owned())));
+        }
     }
 
     #[test]
