@@ -25,6 +25,7 @@ use throughline_kit::error::Error;
 use throughline_kit::feed::{FollowConfig, follow};
 use throughline_kit::server::Environment;
 use throughline_kit::storage::{Database, Writer, WriterLimits};
+use throughline_kit::task::vital;
 use throughline_proto::gateway::v1::access_service_server::AccessServiceServer;
 use throughline_proto::gateway::v1::catalog_service_server::CatalogServiceServer;
 use throughline_proto::gateway::v1::registry_service_server::RegistryServiceServer;
@@ -210,7 +211,8 @@ fn follow_centers(
         let consumer = StepConsumer { writer: writer.clone(), watched: trajectories.watched() };
         let what = FollowConfig { center: center.clone(), consumer: trajectory::CONSUMER };
         let (client, database) = (client.clone(), database.clone());
-        tokio::spawn(follow(what, client, database, consumer, shutdown.clone()));
+        let following = follow(what, client, database, consumer, shutdown.clone());
+        vital("follow a center", shutdown, following);
     }
     Ok(())
 }

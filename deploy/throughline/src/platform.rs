@@ -139,6 +139,14 @@ impl Platform {
         Ok(())
     }
 
+    /// Waits until a service of this process ends although nobody asked it to.
+    pub async fn failed(&self) {
+        tokio::select! {
+            () = self.clients_end.cancelled() => {}
+            () = self.gateway_end.cancelled() => {}
+        }
+    }
+
     /// Drains all services, the gateway last.
     pub async fn stop(self) {
         self.readiness.set(false);

@@ -8,7 +8,7 @@
 //!                                   other centers ◄── feed (EventFeedService) ◄── outbox
 //! ```
 //!
-//! It owns: starting and stopping ([`server`]), the way to others ([`client`], [`feed`], [`registration`]), storage on SQLite
+//! It owns: starting and stopping ([`server`], [`task`]), the way to others ([`client`], [`feed`], [`registration`]), storage on SQLite
 //! and PostgreSQL with group commit ([`storage`]), events ([`outbox`]), first answers ([`idempotency`]), and the small types
 //! that all contracts share ([`id`], [`money`], [`clock`], [`paging`], [`error`]). It does not own any rule of a center.
 
@@ -30,6 +30,7 @@ pub mod registration;
 pub mod retention;
 pub mod server;
 pub mod storage;
+pub mod task;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

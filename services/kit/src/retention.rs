@@ -8,6 +8,7 @@ use crate::idempotency;
 use crate::outbox;
 use crate::server::Environment;
 use crate::storage::{Change, Tx, Writer};
+use crate::task::vital;
 
 /// How often to look for rows that are too old.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -18,7 +19,8 @@ pub(crate) const MAX_ROWS_PER_COMMIT: u64 = 1_000;
 pub fn start(writer: &Writer, environment: &Environment) {
     let (writer, clock) = (writer.clone(), environment.clock.clone());
     let shutdown = environment.shutdown.clone();
-    tokio::spawn(async move {
+    let stop = shutdown.clone();
+    vital("delete old rows", &stop, async move {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,

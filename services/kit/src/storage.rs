@@ -19,8 +19,9 @@ pub use change::{Change, Tx, WorkingSet};
 pub use insert::{Insert, Value};
 pub use writer::{Writer, WriterLimits};
 
-/// Connections that read. The writer has one of its own.
+/// Connections that read. Transactions that write have one of their own, so that reads never keep a commit waiting.
 const MAX_READ_CONNECTIONS: u32 = 4;
+const MAX_WRITE_CONNECTIONS: u32 = 1;
 /// How long a statement waits for another process's lock on the file.
 const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
 /// How long to wait for a connection.
@@ -71,7 +72,8 @@ pub enum Backend {
 /// A center's own database.
 #[derive(Clone)]
 pub struct Database {
-    pool: AnyPool,
+    reads: AnyPool,
+    writes: AnyPool,
     backend: Backend,
     center: &'static str,
 }
@@ -112,27 +114,12 @@ impl Database {
         if let StorageConfig::Postgres { url, schema } = config {
             create_schema(url, schema).await.map_err(|e| failed("make a schema in", &e))?;
         }
-        let pool = AnyPoolOptions::new()
-            .max_connections(MAX_READ_CONNECTIONS + 1)
-            .min_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(backend == Backend::Postgres)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if backend == Backend::Sqlite {
-                        for pragma in sqlite_pragmas() {
-                            sqlx::query(pragma).execute(&mut *connection).await?;
-                        }
-                    }
-                    Ok(())
-                })
-            })
-            .connect(&url)
-            .await
-            .map_err(|e| failed("open", &e))?;
-        let database = Self { pool, backend, center };
+        // The connection that writes makes the file, so it comes first.
+        let writes = pool(backend, MAX_WRITE_CONNECTIONS).connect(&url).await;
+        let writes = writes.map_err(|e| failed("open", &e))?;
+        let reads = pool(backend, MAX_READ_CONNECTIONS).connect(&url).await;
+        let reads = reads.map_err(|e| failed("open", &e))?;
+        let database = Self { reads, writes, backend, center };
         database.migrate(migrations).await.map_err(|e| failed("migrate", &e))?;
         Ok(database)
     }
@@ -152,7 +139,7 @@ impl Database {
                 )
             })
             .collect();
-        Migrator::with_migrations(all).run(&self.pool).await
+        Migrator::with_migrations(all).run(&self.writes).await
     }
 
     /// Name of the center that owns it.
@@ -169,8 +156,8 @@ impl Database {
     pub async fn begin(&self) -> Result<Tx, Error> {
         let begun = match self.backend {
             // A plain BEGIN takes the write lock late and then fails under concurrency.
-            Backend::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
-            Backend::Postgres => self.pool.begin_with("BEGIN").await,
+            Backend::Sqlite => self.writes.begin_with("BEGIN IMMEDIATE").await,
+            Backend::Postgres => self.writes.begin_with("BEGIN").await,
         };
         Ok(Tx::new(begun.map_err(|e| self.unavailable(&e))?, self.center))
     }
@@ -181,7 +168,7 @@ impl Database {
         statement: &'static str,
         arguments: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<AnyRow>, Error> {
-        bind(statement, arguments).fetch_all(&self.pool).await.map_err(|e| self.unavailable(&e))
+        bind(statement, arguments).fetch_all(&self.reads).await.map_err(|e| self.unavailable(&e))
     }
 
     /// Reads at most one row of a statement outside of any transaction.
@@ -191,14 +178,15 @@ impl Database {
         arguments: impl IntoIterator<Item = Value>,
     ) -> Result<Option<AnyRow>, Error> {
         bind(statement, arguments)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.reads)
             .await
             .map_err(|e| self.unavailable(&e))
     }
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.reads.close().await;
+        self.writes.close().await;
     }
 
     fn unavailable(&self, cause: &sqlx::Error) -> Error {
@@ -217,6 +205,23 @@ pub(crate) fn store_error(center: &'static str, cause: &sqlx::Error) -> Error {
     .retry_after(Duration::from_secs(1))
 }
 
+/// Says what a failed COMMIT means: what the database answered did not happen; without an answer nobody knows.
+pub(crate) fn commit_error(center: &'static str, cause: &sqlx::Error) -> Error {
+    if matches!(cause, sqlx::Error::Database(_)) {
+        return store_error(center, cause);
+    }
+    Error::new(
+        Kind::OutcomeUnknown,
+        center,
+        "OUTCOME_UNKNOWN",
+        format!(
+            "the store of the {center} center broke while it committed: {cause}; repeat the request with the same \
+             request id"
+        ),
+    )
+    .retry_after(Duration::from_secs(1))
+}
+
 /// A stored row does not read as what we wrote: refused, never repaired silently.
 pub fn corrupt(center: &str, what: &str, cause: impl fmt::Display) -> Error {
     Error::internal(center, format!("corrupt row in {what}: {cause}"))
@@ -227,6 +232,26 @@ pub(crate) fn bind(
     arguments: impl IntoIterator<Item = Value>,
 ) -> sqlx::query::Query<'static, Any, AnyArguments> {
     arguments.into_iter().fold(sqlx::query(statement), |query, value| value.bind(query))
+}
+
+fn pool(backend: Backend, max_connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(max_connections)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(backend == Backend::Postgres)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if backend == Backend::Sqlite {
+                    for pragma in sqlite_pragmas() {
+                        sqlx::query(pragma).execute(&mut *connection).await?;
+                    }
+                }
+                Ok(())
+            })
+        })
 }
 
 fn sqlite_url(path: &Path) -> String {

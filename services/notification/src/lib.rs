@@ -37,6 +37,7 @@ use throughline_kit::idempotency::Idempotency;
 use throughline_kit::retention;
 use throughline_kit::server::{Environment, Running, Server};
 use throughline_kit::storage::{Database, Writer, WriterLimits};
+use throughline_kit::task::vital;
 use throughline_proto::notification::v1::notification_service_server::NotificationServiceServer;
 use throughline_proto::notification::v1::template_service_server::TemplateServiceServer;
 
@@ -157,7 +158,7 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
         retry: config.retry(),
         pace: config.pace(),
     };
-    tokio::spawn(dispatcher.run(shutdown.clone()));
+    vital("deliver messages", &shutdown, dispatcher.run(shutdown.clone()));
     let reminders = Reminders {
         writer: writer.clone(),
         library: Arc::clone(&library),
@@ -167,7 +168,8 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
         unsaved: AtomicUsize::new(0),
     };
     let orders = FollowConfig { center: ORDER_CENTER.to_owned(), consumer: REMINDERS };
-    tokio::spawn(follow(orders, gateway, database.clone(), reminders, shutdown));
+    let following = follow(orders, gateway, database.clone(), reminders, shutdown.clone());
+    vital("follow orders", &shutdown, following);
     retention::start(&writer, &environment);
 
     let provider = config.provider;

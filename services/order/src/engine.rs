@@ -10,6 +10,7 @@ use throughline_kit::clock::Clock;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::idempotency::RequestKey;
 use throughline_kit::storage::Writer;
+use throughline_kit::task::vital;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::error::DOMAIN;
@@ -137,7 +138,8 @@ impl Engine {
         let shards = (0..SHARDS)
             .map(|_| {
                 let (messages, queue) = mpsc::channel(MAX_QUEUED_MESSAGES);
-                tokio::spawn(shard::run(context.clone(), messages.downgrade(), queue));
+                let shard = shard::run(context.clone(), messages.downgrade(), queue);
+                vital("run a shard", &context.shutdown, shard);
                 messages
             })
             .collect();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use throughline_kit::CancellationToken;
 use throughline_kit::error::Error;
+use throughline_kit::task::vital;
 
 use crate::center::Center;
 use crate::payment_order::{PaymentOrder, PaymentOrderId};
@@ -55,7 +56,7 @@ fn spawn<F, W>(
         }
     };
     let stop = shutdown.clone();
-    tokio::spawn(async move {
+    vital(what, shutdown, async move {
         tokio::select! {
             () = stop.cancelled() => {}
             () = every => {}

@@ -33,6 +33,7 @@ use throughline_kit::idempotency::Idempotency;
 use throughline_kit::retention;
 use throughline_kit::server::{Environment, Running, Server};
 use throughline_kit::storage::{Database, Writer, WriterLimits};
+use throughline_kit::task::vital;
 use throughline_proto::product::v1::catalog_service_server::CatalogServiceServer;
 use throughline_proto::product::v1::decision_service_server::DecisionServiceServer;
 
@@ -96,7 +97,8 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
     let publication = Publication::open(database.clone(), idempotency, clock.clone()).await?;
 
     let poll = Duration::from_millis(config.release_poll_interval_ms);
-    tokio::spawn(publication.clone().follow(poll, environment.shutdown.clone()));
+    let shutdown = environment.shutdown.clone();
+    vital("follow releases", &shutdown, publication.clone().follow(poll, shutdown.clone()));
     retention::start(&writer, &environment);
 
     let max_import_bytes = config.max_import_bytes;

@@ -31,6 +31,7 @@ use throughline_kit::feed::FeedServer;
 use throughline_kit::idempotency::Idempotency;
 use throughline_kit::server::{Environment, Running, Server};
 use throughline_kit::storage::{Database, Writer, WriterLimits};
+use throughline_kit::task::vital;
 use throughline_proto::resource::v1::reservation_service_server::ReservationServiceServer;
 use throughline_proto::resource::v1::stock_service_server::StockServiceServer;
 
@@ -116,7 +117,8 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
         interval: Duration::from_millis(config.sweep_interval_ms.max(1)),
         batch: i64::from(config.max_holds_per_sweep.max(1)),
     };
-    tokio::spawn(sweeper.run(environment.shutdown.clone()));
+    let shutdown = environment.shutdown.clone();
+    vital("expire reservations", &shutdown, sweeper.run(shutdown.clone()));
     throughline_kit::retention::start(&writer, &environment);
     let rpc = rpc::Rpc {
         database: database.clone(),

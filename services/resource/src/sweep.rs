@@ -36,7 +36,11 @@ impl Sweeper {
     /// Sweeps until the token is cancelled.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         loop {
-            let nap = match self.round().await {
+            let round = tokio::select! {
+                () = shutdown.cancelled() => return,
+                round = self.round() => round,
+            };
+            let nap = match round {
                 Ok(nap) => nap,
                 // Another instance swept the same.
                 Err(cause) if cause.reason == store::CONFLICT => self.interval,

@@ -15,9 +15,7 @@ pub(super) async fn up(session: &Session, check: bool) -> Result<ExitCode, Error
     let platform = Platform::start(&session.settings, &Role::ALL).await?;
     platform.ready().await?;
     say_ready(session, &platform);
-    wait_for_end().await;
-    platform.stop().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(run_to_end(platform).await)
 }
 
 pub(super) async fn serve(session: &Session, role: Role, check: bool) -> Result<ExitCode, Error> {
@@ -27,9 +25,17 @@ pub(super) async fn serve(session: &Session, role: Role, check: bool) -> Result<
     let platform = Platform::start(&session.settings, &[role]).await?;
     platform.ready().await?;
     say_ready(session, &platform);
-    wait_for_end().await;
+    Ok(run_to_end(platform).await)
+}
+
+/// Runs until somebody asks it to end, or a part of it fails: then whoever keeps it running starts it again.
+async fn run_to_end(platform: Platform) -> ExitCode {
+    let code = tokio::select! {
+        () = wait_for_end() => ExitCode::SUCCESS,
+        () = platform.failed() => ExitCode::FAILURE,
+    };
     platform.stop().await;
-    Ok(ExitCode::SUCCESS)
+    code
 }
 
 /// One line with everything that a person or a program needs to go on.

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use sqlx::Row;
 use sqlx::any::{Any, AnyRow};
 
-use super::{Insert, Value, bind, store_error};
+use super::{Insert, Value, bind, commit_error, store_error};
 use crate::error::Error;
 use crate::outbox::{self, Announcement};
 
@@ -159,7 +159,8 @@ impl Tx {
         self.working_set = Some(Box::new(working_set));
     }
 
-    /// Writes what was collected and commits. Gives the sequence of the last event, if there was one.
+    /// Writes what was collected and commits. Gives the sequence of the last event, if there was one. OUTCOME_UNKNOWN when
+    /// the connection broke during the commit.
     pub async fn commit(mut self) -> Result<Option<i64>, Error> {
         if let Some(mut working_set) = self.working_set.take() {
             working_set.flush_erased(&mut self).await?;
@@ -171,7 +172,7 @@ impl Tx {
                 query.execute(&mut *self.inner).await.map_err(|e| store_error(center, &e))?;
             }
         }
-        self.inner.commit().await.map_err(|e| store_error(center, &e))?;
+        self.inner.commit().await.map_err(|e| commit_error(center, &e))?;
         Ok(last)
     }
 

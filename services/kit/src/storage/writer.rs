@@ -72,6 +72,8 @@ enum Pass {
     Committed(Vec<Result<AnyOutput, Error>>),
     /// A change failed after it wrote, or the commit did: nothing of the batch is stored.
     Undone(Error),
+    /// The store was lost during the commit: nobody knows whether the batch is stored, so it must not be applied again.
+    Unknown(Error),
 }
 
 impl Writer {
@@ -117,7 +119,7 @@ async fn run(
 ) {
     let mut batch = Vec::with_capacity(limits.max_changes_per_commit);
     while queue.recv_many(&mut batch, limits.max_changes_per_commit).await > 0 {
-        match commit_together(&database, &batch, &announce).await {
+        match pass(&database, &batch, &announce).await {
             Pass::Committed(outcomes) => {
                 for (job, outcome) in batch.drain(..).zip(outcomes) {
                     let _ = job.answer.send(outcome);
@@ -129,7 +131,7 @@ async fn run(
                     let _ = job.answer.send(outcome);
                 }
             }
-            Pass::Undone(error) => {
+            Pass::Undone(error) | Pass::Unknown(error) => {
                 for job in batch.drain(..) {
                     let _ = job.answer.send(Err(error.clone()));
                 }
@@ -143,16 +145,18 @@ async fn commit_alone(
     job: &Job,
     announce: &watch::Sender<i64>,
 ) -> Result<AnyOutput, Error> {
-    match commit_together(database, std::slice::from_ref(job), announce).await {
+    match pass(database, std::slice::from_ref(job), announce).await {
         Pass::Committed(mut outcomes) => outcomes.pop().expect("one job, one outcome"),
-        Pass::Undone(error) => Err(error),
+        Pass::Undone(error) | Pass::Unknown(error) => Err(error),
     }
 }
 
-/// Applies one change. A panic in it is its own failure: the writer goes on for all others.
-async fn apply(job: &Job, tx: &mut Tx, center: &str) -> Result<AnyOutput, Error> {
-    let applied = AssertUnwindSafe(job.change.apply_erased(tx)).catch_unwind().await;
-    applied.unwrap_or_else(|panic| Err(Error::internal(center, panic_text(panic.as_ref()))))
+/// Commits a batch. A panic on the way undoes it and is told to those who wait: the writer goes on for all others.
+async fn pass(database: &Database, batch: &[Job], announce: &watch::Sender<i64>) -> Pass {
+    let passed = AssertUnwindSafe(commit_together(database, batch, announce)).catch_unwind().await;
+    passed.unwrap_or_else(|panic| {
+        Pass::Undone(Error::internal(database.center(), panic_text(panic.as_ref())))
+    })
 }
 
 async fn commit_together(
@@ -167,9 +171,9 @@ async fn commit_together(
     let mut outcomes = Vec::with_capacity(batch.len());
     for job in batch {
         let before = tx.writes();
-        let outcome = apply(job, &mut tx, database.center()).await;
+        let outcome = job.change.apply_erased(&mut tx).await;
         if let Err(error) = &outcome {
-            // What is left of a transaction in which the store failed, or a change panicked, is not to be trusted.
+            // What is left of a transaction in which the store failed is not to be trusted.
             let is_sound = !matches!(error.kind, Kind::Unavailable | Kind::Internal);
             let refused_before_writing = tx.writes() == before && is_sound;
             if !refused_before_writing {
@@ -195,6 +199,7 @@ async fn commit_together(
             }
             Pass::Committed(outcomes)
         }
+        Err(error) if error.kind == Kind::OutcomeUnknown => Pass::Unknown(error),
         Err(error) => Pass::Undone(error),
     }
 }

@@ -1,6 +1,7 @@
 //! The owner of some live orders: decides in memory, stores what it decided, then answers and starts calls.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,8 +17,8 @@ use crate::announce::announce;
 use crate::apply::apply;
 use crate::convert;
 use crate::decide::decide;
-use crate::error::OrderError;
-use crate::event::{Command, Direction, Outcome};
+use crate::error::{DOMAIN, OrderError};
+use crate::event::{Command, Direction, Event, Outcome};
 use crate::order::{Order, OrderId, Place};
 use crate::plan::{Trigger, plan};
 use crate::step::{Capability, StepState};
@@ -209,20 +210,14 @@ impl Shard {
         round: &mut Round,
     ) -> Result<(), Error> {
         let now = self.context.clock.now();
-        let events = decide(self.current(order_id, round), command, now)?;
-        if events.is_empty() {
+        let Some((mut order, events)) = advance(self.current(order_id, round), command, now)?
+        else {
             return Ok(());
-        }
-        let order = round.changed.entry(order_id.clone()).or_insert_with(|| {
-            let mut order = Order::clone(&self.live[order_id].order);
-            order.version += 1;
-            order
-        });
-        for event in &events {
-            apply(order, event, now);
-        }
-        let announced = events.iter().filter_map(|event| announce(order, event, now));
+        };
+        order.version = self.live[order_id].order.version + 1;
+        let announced = events.iter().filter_map(|event| announce(&order, event, now));
         round.save.announcements.extend(announced);
+        round.changed.insert(order_id.clone(), order);
         Ok(())
     }
 
@@ -347,6 +342,29 @@ impl Shard {
             }
         });
     }
+}
+
+/// Decides and applies; `None` when nothing follows. A defect that one order meets must not take its shard along: it is
+/// told, and the order stays as it was.
+fn advance(
+    order: &Order,
+    command: &Command,
+    now: Instant,
+) -> Result<Option<(Order, Vec<Event>)>, Error> {
+    let advanced = catch_unwind(AssertUnwindSafe(|| {
+        let events = decide(order, command, now)?;
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let mut order = order.clone();
+        for event in &events {
+            apply(&mut order, event, now);
+        }
+        Ok(Some((order, events)))
+    }));
+    let panicked =
+        |_| Err(Error::internal(DOMAIN, format!("deciding about {} panicked", order.id)));
+    advanced.unwrap_or_else(panicked)
 }
 
 /// News of how doing a step ended, from elsewhere than its call.
