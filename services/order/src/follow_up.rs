@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::order::{Dismissal, Failure, Order, Place};
 use crate::plan::{Trigger, plan};
 use crate::rollup::rollup;
-use crate::step::{Capability, StepState};
+use crate::step::{Capability, Step, StepState};
 use crate::withdraw::withdraw;
 
 /// The next events that follow from the state; `None` when the order waits for the world.
@@ -49,6 +49,10 @@ fn prepare(order: &Order, now: Instant) -> Option<Vec<Event>> {
         StepState::Retrying if step.next_at.is_some_and(|at| at <= now) => {
             Some(vec![Event::StepStarted(place)])
         }
+        // A payment that was closed because of the cancel is no failure: the order says who asked for it.
+        StepState::Failed if order.cancel_reason.is_some() && has_expired(step) => {
+            Some(vec![dismissed_by_cancel(order)])
+        }
         StepState::Failed => {
             let failure = step.failure.clone().unwrap_or_else(unexplained);
             let dismissal = dismissal(order, step.capability, &failure);
@@ -63,6 +67,10 @@ fn prepare(order: &Order, now: Instant) -> Option<Vec<Event>> {
         | StepState::Undone
         | StepState::UndoFailed => None,
     }
+}
+
+fn has_expired(step: &Step) -> bool {
+    step.failure.as_ref().is_some_and(|failure| failure.reason == PAYMENT_EXPIRED)
 }
 
 fn dismissed_by_cancel(order: &Order) -> Event {

@@ -29,6 +29,7 @@ use throughline_kit::feed::{FeedServer, FollowConfig, follow};
 use throughline_kit::idempotency::Idempotency;
 use throughline_kit::server::{Environment, Running, Server};
 use throughline_kit::storage::{Database, Writer, WriterLimits};
+use throughline_kit::task::vital;
 use throughline_proto::order::v1::order_service_server::OrderServiceServer;
 use throughline_proto::order::v1::step_callback_service_server::StepCallbackServiceServer;
 
@@ -37,6 +38,7 @@ mod announce;
 mod apply;
 mod business_order;
 mod cancellation;
+mod claim;
 mod convert;
 mod decide;
 mod engine;
@@ -98,11 +100,12 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
     let idempotency = Idempotency::new(writer.clone(), environment.clock.clone(), CENTER);
     let orders = store::OrderStore::new(database.clone());
     let timeout = Duration::from_millis(config.call_timeout_ms);
+    let peers = peers::Peers::new(client.clone(), orders.clone(), writer.clone(), timeout);
     let parts = engine::EngineParts {
         clock: environment.clock.clone(),
         writer: writer.clone(),
         store: orders.clone(),
-        peers: peers::Peers::new(client.clone(), orders.clone(), timeout),
+        peers: peers.clone(),
         shutdown: environment.shutdown.clone(),
     };
     let limits = engine::EngineLimits {
@@ -113,9 +116,14 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
     let engine = engine::Engine::start(parts, limits).await?;
     throughline_kit::retention::start(&writer, &environment);
     let query = query::Query::new(orders, engine.clone(), environment.shutdown.clone());
-    let news = payment_news::PaymentNews { engine: engine.clone(), writer: writer.clone() };
+    let news = payment_news::PaymentNews { engine: engine.clone(), peers, writer: writer.clone() };
     let feed = FollowConfig { center: "payment".to_owned(), consumer: CENTER };
-    tokio::spawn(follow(feed, client, database.clone(), news, environment.shutdown.clone()));
+    let shutdown = environment.shutdown.clone();
+    vital(
+        "follow payments",
+        &shutdown,
+        follow(feed, client, database.clone(), news, shutdown.clone()),
+    );
     let rpc = rpc::Orders {
         acceptance: acceptance::Acceptance::new(
             idempotency.clone(),

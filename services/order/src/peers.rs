@@ -5,6 +5,7 @@ use std::time::Duration;
 use throughline_kit::client::{CallContext, CallOutcome, GatewayClient};
 use throughline_kit::error::Error;
 use throughline_kit::money::Money;
+use throughline_kit::storage::Writer;
 use throughline_proto::r#type::v1::OperationOutcome;
 
 use crate::event::{Gain, Outcome};
@@ -16,21 +17,26 @@ mod outside;
 mod payment;
 mod prepare;
 mod resource;
-
-pub(crate) use payment::standing;
+mod returning;
 
 /// Calls to other centers and to outside systems.
 #[derive(Clone, Debug)]
 pub(crate) struct Peers {
     client: GatewayClient,
     store: OrderStore,
+    writer: Writer,
     call_timeout: Duration,
 }
 
 impl Peers {
     /// Calls through the given client, each call bounded by the timeout.
-    pub(crate) fn new(client: GatewayClient, store: OrderStore, call_timeout: Duration) -> Self {
-        Self { client, store, call_timeout }
+    pub(crate) fn new(
+        client: GatewayClient,
+        store: OrderStore,
+        writer: Writer,
+        call_timeout: Duration,
+    ) -> Self {
+        Self { client, store, writer, call_timeout }
     }
 
     /// Carries out one task for an order and says what it brought.

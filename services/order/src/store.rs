@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use throughline_kit::Row;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::idempotency::FirstAnswer;
 use throughline_kit::outbox::Announcement;
 use throughline_kit::paging::Page;
 use throughline_kit::storage::{Change, Database, Insert, Migration, Tx, Value, corrupt};
+use throughline_kit::{AnyRow, Row};
 
+use crate::claim::{Claim, Share, Taken};
 use crate::error::{DOMAIN, OrderError};
 use crate::order::{Order, OrderState};
 use crate::rollup::rollup;
@@ -41,20 +42,39 @@ const UPDATE_ORDER: &str = "UPDATE orders SET state = $1, version = $2, wakeup_a
 const SELECT_ORDER: &str = "SELECT document FROM orders WHERE order_id = $1";
 const SELECT_BY_CHANNEL: &str =
     "SELECT document FROM orders WHERE channel = $1 AND channel_order_id = $2";
-const SELECT_TAKEN: &str =
+const SELECT_NUMBER: &str =
     "SELECT order_id FROM orders WHERE channel = $1 AND channel_order_id = $2";
 const SELECT_LIVE: &str = "SELECT order_id, document FROM orders \
      WHERE wakeup_at_us IS NOT NULL AND order_id > $1 ORDER BY order_id LIMIT $2";
+/// Pages begin below an instant and id; each filter has an index in that order.
 const SELECT_PAGE: &str = "SELECT document FROM orders \
-     WHERE (CAST($1 AS BIGINT) IS NULL OR (created_at_us, order_id) < ($1, $2)) \
-     AND (CAST($3 AS TEXT) IS NULL OR channel = $3) \
-     AND (CAST($4 AS TEXT) IS NULL OR state = $4) \
-     ORDER BY created_at_us DESC, order_id DESC LIMIT $5";
-const SELECT_CUSTOMER_PAGE: &str = "SELECT document FROM orders WHERE customer_id = $6 \
-     AND (CAST($1 AS BIGINT) IS NULL OR (created_at_us, order_id) < ($1, $2)) \
-     AND (CAST($3 AS TEXT) IS NULL OR channel = $3) \
-     AND (CAST($4 AS TEXT) IS NULL OR state = $4) \
-     ORDER BY created_at_us DESC, order_id DESC LIMIT $5";
+     WHERE (created_at_us, order_id) < ($1, $2) \
+     ORDER BY created_at_us DESC, order_id DESC LIMIT $3";
+const SELECT_STATE_PAGE: &str = "SELECT document FROM orders \
+     WHERE state = $4 AND (created_at_us, order_id) < ($1, $2) \
+     ORDER BY created_at_us DESC, order_id DESC LIMIT $3";
+const SELECT_CHANNEL_PAGE: &str = "SELECT document FROM orders \
+     WHERE channel = $4 AND (created_at_us, order_id) < ($1, $2) \
+     ORDER BY created_at_us DESC, order_id DESC LIMIT $3";
+const SELECT_CHANNEL_STATE_PAGE: &str = "SELECT document FROM orders \
+     WHERE channel = $4 AND state = $5 AND (created_at_us, order_id) < ($1, $2) \
+     ORDER BY created_at_us DESC, order_id DESC LIMIT $3";
+/// One customer has few orders: other filters look through them.
+const SELECT_CUSTOMER_PAGE: &str = "SELECT document FROM orders \
+     WHERE customer_id = $4 AND (created_at_us, order_id) < ($1, $2) \
+     AND (CAST($5 AS TEXT) IS NULL OR channel = $5) \
+     AND (CAST($6 AS TEXT) IS NULL OR state = $6) \
+     ORDER BY created_at_us DESC, order_id DESC LIMIT $3";
+
+/// Returns that gave nothing back take nothing.
+const SELECT_TAKEN_OF: &str = "SELECT c.original_item_key, CAST(SUM(c.units) AS BIGINT), \
+     CAST(SUM(c.amount_minor) AS BIGINT) \
+     FROM claims c JOIN orders o ON o.order_id = c.order_id \
+     WHERE c.original_order_id = $1 AND c.order_id <> $2 \
+     AND o.state NOT IN ('REJECTED', 'CANCELLED', 'FAILED') GROUP BY c.original_item_key";
+const DELETE_CLAIMS: &str = "DELETE FROM claims WHERE order_id = $1";
+const INSERT_CLAIM: &str = "INSERT INTO claims (order_id, item_key, original_order_id, \
+     original_item_key, units, amount_minor) VALUES ($1, $2, $3, $4, $5, $6)";
 
 /// Which orders to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,30 +122,76 @@ impl OrderStore {
         rows.iter().map(|row| order(&row.get::<String, _>(1))).collect()
     }
 
+    /// Reads what returns other than this one took of the lines of an order.
+    pub(crate) async fn taken_of(&self, original: &str, returning: &str) -> Result<Taken, Error> {
+        let key = [original.into(), returning.into()];
+        let rows = self.database.fetch_all(SELECT_TAKEN_OF, key).await?;
+        Ok(rows.iter().map(share).collect())
+    }
+
     /// Reads one page, newest first.
     pub(crate) async fn page(
         &self,
         filter: &Filter,
         page: &Page<(Instant, String)>,
     ) -> Result<Vec<Order>, Error> {
-        let after = page.after.clone();
-        let mut arguments: Vec<Value> = vec![
-            after.as_ref().map(|(at, _)| at.0).into(),
-            after.map(|(_, id)| id).into(),
-            filter.channel.clone().into(),
-            filter.state.map(|state| state.as_str().to_owned()).into(),
-            page.fetch_limit().into(),
-        ];
-        let statement = match &filter.customer_id {
-            Some(customer) => {
-                arguments.push(customer.as_str().into());
+        // Without a place to begin, all are below the end of time.
+        let (at, id) = page.after.clone().unwrap_or((Instant(i64::MAX), String::new()));
+        let mut arguments: Vec<Value> = vec![at.into(), id.into(), page.fetch_limit().into()];
+        let state = filter.state.map(|state| state.as_str().to_owned());
+        let statement = match (&filter.customer_id, &filter.channel, state) {
+            (Some(customer), channel, state) => {
+                arguments.extend([customer.as_str().into(), channel.clone().into(), state.into()]);
                 SELECT_CUSTOMER_PAGE
             }
-            None => SELECT_PAGE,
+            (None, Some(channel), Some(state)) => {
+                arguments.extend([channel.as_str().into(), state.into()]);
+                SELECT_CHANNEL_STATE_PAGE
+            }
+            (None, Some(channel), None) => {
+                arguments.push(channel.as_str().into());
+                SELECT_CHANNEL_PAGE
+            }
+            (None, None, Some(state)) => {
+                arguments.push(state.into());
+                SELECT_STATE_PAGE
+            }
+            (None, None, None) => SELECT_PAGE,
         };
         let rows = self.database.fetch_all(statement, arguments).await?;
         rows.iter().map(|row| order(&row.get::<String, _>(0))).collect()
     }
+}
+
+/// What returns other than this one took of the lines of an order.
+pub(crate) async fn taken_in(tx: &mut Tx, original: &str, returning: &str) -> Result<Taken, Error> {
+    let rows = tx.fetch_all(SELECT_TAKEN_OF, [original.into(), returning.into()]).await?;
+    Ok(rows.iter().map(share).collect())
+}
+
+fn share(row: &AnyRow) -> (String, Share) {
+    (row.get(0), Share { units: row.get(1), minor: row.get(2) })
+}
+
+/// Stores the claims of a return, each with the money that it pays back, in place of all that it had.
+pub(crate) async fn replace_claims<'a>(
+    tx: &mut Tx,
+    order_id: &str,
+    claims: impl Iterator<Item = (&'a Claim, &'a i64)>,
+) -> Result<(), Error> {
+    tx.execute(DELETE_CLAIMS, [order_id.into()]).await?;
+    for (claim, amount) in claims {
+        let row = [
+            order_id.into(),
+            claim.item_key.as_str().into(),
+            claim.original_order_id.as_str().into(),
+            claim.original_item_key.as_str().into(),
+            claim.units.into(),
+            (*amount).into(),
+        ];
+        tx.execute(INSERT_CLAIM, row).await?;
+    }
+    Ok(())
 }
 
 fn order(document: &str) -> Result<Order, Error> {
@@ -146,7 +212,7 @@ fn wakeup(order: &Order) -> Option<i64> {
 /// Adds a new order.
 pub(crate) async fn insert(tx: &mut Tx, order: &Order) -> Result<(), Error> {
     let key = [order.channel.as_str().into(), order.channel_order_id.as_str().into()];
-    if tx.fetch_optional(SELECT_TAKEN, key).await?.is_some() {
+    if tx.fetch_optional(SELECT_NUMBER, key).await?.is_some() {
         return Err(OrderError::ChannelOrderIdTaken(order.channel_order_id.clone()).into());
     }
     tx.append(

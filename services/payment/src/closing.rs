@@ -26,7 +26,10 @@ impl Center {
         let id = asked.what.payment_order_id;
         let schedule = self.schedule.clone();
         let change = self.transition(&id, &asked.caller.trace_parent, move |order, now| {
-            Ok(order.close(CloseReason::Caller, now, &schedule))
+            // What is over by the clock has expired, also where the caller says so before the janitor looks.
+            let mut events = order.expire(now, &schedule);
+            events.extend(order.close(CloseReason::Caller, now, &schedule));
+            Ok(events)
         });
         self.once(asked.key, Answered(change)).await?;
         let order = store::read(&self.database, &id).await?;

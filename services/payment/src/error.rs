@@ -85,7 +85,7 @@ impl Refusal {
             Self::AmountExceedsRefundable { .. } => {
                 (Kind::Precondition, "AMOUNT_EXCEEDS_REFUNDABLE")
             }
-            Self::CaptureUnknown { .. } => (Kind::Unavailable, "OUTCOME_UNKNOWN"),
+            Self::CaptureUnknown { .. } => (Kind::OutcomeUnknown, "OUTCOME_UNKNOWN"),
             Self::ChannelDeclined { .. } => (Kind::Precondition, "CHANNEL_DECLINED"),
             Self::ChannelUnavailable { .. } => (Kind::Unavailable, "CHANNEL_UNAVAILABLE"),
             Self::NotDue => (Kind::Aborted, "NOT_DUE"),

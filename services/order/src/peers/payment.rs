@@ -1,5 +1,6 @@
 //! Calls to the payment center.
 
+use throughline_kit::client::CallContext;
 use throughline_kit::clock::{Instant, span_to_proto};
 use throughline_kit::id::derived_uuid;
 use throughline_kit::money::Money;
@@ -14,6 +15,8 @@ use crate::order::{Failure, Order};
 use crate::step::Capability;
 
 const DOMAIN: &str = "payment";
+/// Reason of an attempt that ended because its payment order was closed.
+const CANCELLED: &str = "CANCELLED";
 
 impl Peers {
     /// Says what is owed, then tries to take it. Both calls answer a repetition with their first answer, so when that is
@@ -48,7 +51,37 @@ impl Peers {
             }
             None => first,
         };
-        outcome(last, |answer| standing(answer.payment_order))
+        let mut owed = None;
+        let read = outcome(last, |answer| {
+            owed = answer.payment_order;
+            Outcome::Succeeded(Gain::Nothing)
+        });
+        match (read, owed) {
+            (Outcome::Succeeded(_), Some(owed)) => {
+                self.settle(&self.context(order), &request_id, owed).await
+            }
+            (Outcome::Succeeded(_), None) => unreadable(DOMAIN, "payment order"),
+            (failed, _) => failed,
+        }
+    }
+
+    /// Reads from a payment order what became of paying it. What was refused is closed, so that nobody pays later for an
+    /// order that has ended; it may turn out to have been paid after all.
+    pub(crate) async fn settle(
+        &self,
+        context: &CallContext,
+        asked_by: &str,
+        owed: proto::PaymentOrder,
+    ) -> Outcome {
+        let is_closed = owed.state() == PaymentOrderState::Closed;
+        let id = owed.payment_order_id.clone();
+        match standing(owed) {
+            Outcome::Declined(_) if !is_closed => {
+                let request_id = derived_uuid(&[asked_by, "declined"]).to_string();
+                self.close(context, request_id, id).await
+            }
+            settled => settled,
+        }
     }
 
     async fn start_attempt(
@@ -73,8 +106,18 @@ impl Peers {
         request_id: &str,
         payment_order_id: String,
     ) -> Outcome {
-        let request = self.context(order).request(proto::ClosePaymentOrderRequest {
-            request_id: derived_uuid(&[request_id, "close"]).to_string(),
+        let request_id = derived_uuid(&[request_id, "close"]).to_string();
+        self.close(&self.context(order), request_id, payment_order_id).await
+    }
+
+    async fn close(
+        &self,
+        context: &CallContext,
+        request_id: String,
+        payment_order_id: String,
+    ) -> Outcome {
+        let request = context.request(proto::ClosePaymentOrderRequest {
+            request_id,
             payment_order_id: payment_order_id.clone(),
         });
         let mut client = PaymentServiceClient::new(self.client.channel());
@@ -86,9 +129,12 @@ impl Peers {
             }
         }
         // The first answer to a close may be CLOSING; how it stands now is another question.
-        let ask = self.context(order).request(proto::GetPaymentOrderRequest { payment_order_id });
+        let ask = context.request(proto::GetPaymentOrderRequest { payment_order_id });
         match client.get_payment_order(ask).await {
-            Ok(answer) => standing(answer.into_inner().payment_order),
+            Ok(answer) => answer
+                .into_inner()
+                .payment_order
+                .map_or_else(|| unreadable(DOMAIN, "payment order"), standing),
             failed @ Err(_) => unanswered(outcome(failed, |_| Outcome::Succeeded(Gain::Nothing))),
         }
     }
@@ -128,8 +174,7 @@ fn unanswered(asked: Outcome) -> Outcome {
 }
 
 /// Reads from a payment order what became of paying it.
-pub(crate) fn standing(payment_order: Option<proto::PaymentOrder>) -> Outcome {
-    let Some(payment_order) = payment_order else { return unreadable(DOMAIN, "payment order") };
+fn standing(payment_order: proto::PaymentOrder) -> Outcome {
     let id = payment_order.payment_order_id.clone();
     match payment_order.state() {
         PaymentOrderState::Paid
@@ -143,7 +188,13 @@ pub(crate) fn standing(payment_order: Option<proto::PaymentOrder>) -> Outcome {
                 Err(unreadable) => unreadable,
             }
         }
-        PaymentOrderState::Closed => Outcome::Declined(closed(payment_order.close_reason())),
+        PaymentOrderState::Closed => {
+            let by_refusal = declined(&payment_order).filter(|refusal| {
+                payment_order.close_reason() == CloseReason::Caller && refusal.reason != CANCELLED
+            });
+            let closed = || closed(payment_order.close_reason());
+            Outcome::Declined(by_refusal.unwrap_or_else(closed))
+        }
         PaymentOrderState::AwaitingPayer | PaymentOrderState::Created => {
             let declined = declined(&payment_order).map(Outcome::Declined);
             let ended =

@@ -1,4 +1,4 @@
-//! Prepares an order: may it be sold so, what does it cost, how is it delivered, and what does it take back.
+//! Prepares an order: may it be sold so, what does it cost, and how is it delivered.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,16 @@ use throughline_kit::money::Money;
 use throughline_proto::product::v1 as proto;
 use throughline_proto::product::v1::decision_service_client::DecisionServiceClient;
 
-use super::{Peers, failure, money, outcome, unreadable};
-use crate::business_order::BusinessOrderState;
-use crate::error::DOMAIN;
+use super::{Peers, money, outcome, unreadable};
 use crate::event::{Gain, Outcome, Preparation, PreparedBusinessOrder};
 use crate::flow;
-use crate::order::{Action, Failure, Item, ItemPlan, Order, Original, ReturnOf};
+use crate::order::{Action, Failure, Item, ItemPlan, Order};
 
 const PRODUCT: &str = "product";
 
 impl Peers {
     /// Asks the product center three questions at once and puts the answers together.
     pub(super) async fn prepare(&self, order: &Order) -> Outcome {
-        let originals = match self.originals(order).await {
-            Ok(originals) => originals,
-            Err(outcome) => return outcome,
-        };
         let lines: Vec<proto::Line> = order.items.iter().map(line).collect();
         let context = self.context(order);
         let client = || DecisionServiceClient::new(self.client.channel());
@@ -37,99 +31,21 @@ impl Peers {
             pricer.quote_price(quote),
             decomposer.decompose_offering(decompose),
         );
-        outcome(checked, |checked| {
+        let prepared = outcome(checked, |checked| {
             if let Some(refusal) = blocked(&checked) {
                 return Outcome::Declined(refusal);
             }
             outcome(quoted, |quoted| {
-                outcome(decomposed, |decomposed| assemble(order, originals, quoted, decomposed))
+                outcome(decomposed, |decomposed| assemble(order, quoted, decomposed))
             })
-        })
-    }
-
-    /// Finds the lines that linked returns take back: delivered, of the same channel, at the same price.
-    async fn originals(&self, order: &Order) -> Result<Vec<Option<Original>>, Outcome> {
-        let mut sources: BTreeMap<&str, Source> = BTreeMap::new();
-        let mut originals = Vec::with_capacity(order.items.len());
-        for item in order.items.iter() {
-            let Some(ReturnOf::Order(number)) = &item.return_of else {
-                originals.push(None);
-                continue;
-            };
-            if !sources.contains_key(number.as_str()) {
-                let found = self
-                    .store
-                    .by_channel(&order.channel, number)
-                    .await
-                    .map_err(|error| Outcome::NotAttempted(failure(&error)))?;
-                let original = found.ok_or_else(|| {
-                    refused("ORIGINAL_NOT_FOUND", format!("no order {number} to return from"))
-                })?;
-                let returned = self.returned_units(order, &original).await?;
-                sources.insert(number, Source::new(original, &returned));
+        });
+        match prepared {
+            Outcome::Succeeded(Gain::Prepared(preparation)) => {
+                self.claim_originals(order, preparation).await
             }
-            let source = sources.get_mut(number.as_str()).expect("just inserted");
-            let original = source.take(item).ok_or_else(|| {
-                let message = format!(
-                    "order {number} delivered no line like {} × {} that could come back",
-                    item.quantity, item.offering
-                );
-                refused("ORIGINAL_LINE_NOT_FOUND", message)
-            })?;
-            originals.push(Some(original));
+            other => other,
         }
-        Ok(originals)
     }
-}
-
-/// An order that is returned from, with the units of each line that this return has not taken yet.
-struct Source {
-    order: Order,
-    left: Vec<i64>,
-}
-
-impl Source {
-    fn new(order: Order, returned: &BTreeMap<String, i64>) -> Self {
-        let left = order.items.iter().zip(order.item_plans.as_deref().unwrap_or_default());
-        let left = left
-            .map(|(item, plan)| {
-                let demanded: i64 = plan.demands.iter().map(|(_, units)| units).sum();
-                let units_each = (demanded / item.quantity).max(1);
-                let returned = returned.get(&item.key).copied().unwrap_or(0);
-                item.quantity - returned / units_each
-            })
-            .collect();
-        Self { order, left }
-    }
-
-    fn take(&mut self, wanted: &Item) -> Option<Original> {
-        let order = &self.order;
-        // While it runs, its own compensation may still give the same money back.
-        order.ended_at?;
-        let delivered = |item: &Item| {
-            order.business_orders.iter().any(|bo| {
-                bo.state == BusinessOrderState::Done
-                    && bo.item_keys.binary_search(&item.key).is_ok()
-            })
-        };
-        let index = order.items.iter().enumerate().position(|(index, item)| {
-            item.action == Action::Add
-                && item.offering == wanted.offering
-                && item.agreed_price == wanted.agreed_price
-                && self.left[index] >= wanted.quantity
-                && delivered(item)
-        })?;
-        self.left[index] -= wanted.quantity;
-        Some(Original {
-            payment_order_id: order.payment_order_id.clone(),
-            reservation_id: order.reservation_id.clone(),
-            item_key: order.items[index].key.clone(),
-        })
-    }
-}
-
-fn refused(reason: &str, message: String) -> Outcome {
-    Outcome::Declined(Failure { reason: reason.to_owned(), domain: DOMAIN.to_owned(), message })
 }
 
 fn line(item: &Item) -> proto::Line {
@@ -161,7 +77,6 @@ fn blocked(checked: &proto::CheckConfigurationResponse) -> Option<Failure> {
 
 fn assemble(
     order: &Order,
-    originals: Vec<Option<Original>>,
     quoted: proto::QuotePriceResponse,
     decomposed: proto::DecomposeOfferingResponse,
 ) -> Outcome {
@@ -183,12 +98,12 @@ fn assemble(
         };
     }
     let mut items = Vec::with_capacity(order.items.len());
-    for (item, original) in order.items.iter().zip(originals) {
+    for item in order.items.iter() {
         let Some((charge, recurring)) = prices.remove(&item.key) else {
             return unreadable(PRODUCT, "price of every line");
         };
         let demands = demands.remove(&item.key).unwrap_or_default();
-        items.push(ItemPlan { charge, recurring, demands, original });
+        items.push(ItemPlan { charge, recurring, demands, original: None });
     }
     let business_orders: Vec<PreparedBusinessOrder> =
         decomposed.business_orders.into_iter().map(prepared).collect();

@@ -70,33 +70,6 @@ impl Peers {
         outcome(result, |_| Outcome::Succeeded(Gain::Nothing))
     }
 
-    /// Units of each line of an earlier order that came back already.
-    pub(super) async fn returned_units(
-        &self,
-        order: &Order,
-        original: &Order,
-    ) -> Result<BTreeMap<String, i64>, Outcome> {
-        if original.reservation_id.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let request = self.context(order).request(proto::GetReservationRequest {
-            reservation_id: original.reservation_id.clone(),
-        });
-        let mut returned = BTreeMap::new();
-        let result =
-            ReservationServiceClient::new(self.client.channel()).get_reservation(request).await;
-        let asked = outcome(result, |answer| {
-            for line in answer.reservation.unwrap_or_default().lines {
-                *returned.entry(line.line_key).or_default() += line.returned_quantity;
-            }
-            Outcome::Succeeded(Gain::Nothing)
-        });
-        match asked {
-            Outcome::Succeeded(_) => Ok(returned),
-            failed => Err(failed),
-        }
-    }
-
     pub(super) async fn return_allocated(
         &self,
         order: &Order,
