@@ -26,7 +26,7 @@ fn messages_read_well_with_and_without_values() {
         customer: Some(Customer { name: " Ada ".to_owned(), ..Customer::default() }),
         total: gbp(1_530),
         paid: gbp(530),
-        failure: failure("OUT_OF_STOCK", "pool mugs has 0 units."),
+        failure: failure("INSUFFICIENT_STOCK", "pool mugs has 0 units."),
         ..OrderChanged::default()
     };
     let empty = OrderChanged { channel_order_id: "A-1".to_owned(), ..OrderChanged::default() };
