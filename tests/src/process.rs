@@ -1,7 +1,7 @@
 //! The binary as a user runs it: on a data directory of its own, on ports of its own, and killed at will.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -57,6 +57,29 @@ pub fn run_within(limit: Duration, arguments: &[&str]) -> Output {
     child.wait_with_output().expect("output")
 }
 
+/// Runs the command that an operator runs afterwards: nothing is live and nothing differs.
+pub fn audit_is_clean(data_dir: &Path, port_base: u16) {
+    let (directory, port) = (data_dir.to_str().expect("UTF-8"), port_base.to_string());
+    let output = run(&["audit", "--json", "--data-dir", directory, "--port-base", &port]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&said).expect("a report");
+    assert_eq!(report["live"], 0, "{said}");
+    assert_eq!(report["channel_compared"], true, "{said}");
+}
+
+/// Asks the HTTP side of a process: status and body, or nothing where nobody answers.
+pub fn get(port: u16, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split_whitespace().nth(1)?.parse().ok()?;
+    Some((status, body.to_owned()))
+}
+
 fn wait_within(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
     let patience = Instant::now() + limit;
     loop {
@@ -101,6 +124,13 @@ impl Up {
         Self::ready(place(&mut command, data_dir, port_base))
     }
 
+    /// Starts one role with more options.
+    pub fn serve_with(role: &str, data_dir: &Path, port_base: u16, more: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command.args(["serve", role]);
+        Self::ready(place(&mut command, data_dir, port_base).args(more))
+    }
+
     /// Starts the whole platform; no file may grow beyond so many blocks of 512 bytes, as if the disk were full.
     pub fn start_with_full_disk(data_dir: &Path, port_base: u16, max_file_blocks: u32) -> Self {
         let mut command = Command::new("sh");
@@ -132,6 +162,11 @@ impl Up {
         self.ready["gateway"].as_str().expect("a gateway").to_owned()
     }
 
+    /// Number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().expect("it runs");
@@ -144,6 +179,39 @@ impl Up {
         let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
         assert!(sent.success(), "no signal reached {pid}");
         wait_within(&mut self.child, MAX_END_TIME).expect("it ends in time")
+    }
+}
+
+/// A command that runs beside the test, killed when dropped.
+#[derive(Debug)]
+pub struct Background {
+    child: Child,
+}
+
+impl Background {
+    /// Starts a command whose output nobody reads.
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self { child: command.spawn().expect("the binary starts") }
+    }
+
+    /// Waits for its end for a time, and kills it when that is over: whether it was killed.
+    pub fn killed_after(mut self, limit: Duration) -> bool {
+        wait_within(&mut self.child, limit).is_none()
+    }
+
+    /// Kills it; it must not have ended by itself.
+    pub fn kill(mut self) {
+        let ended = self.child.try_wait().expect("a child");
+        assert!(ended.is_none(), "it ended before it could be killed: {ended:?}");
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
