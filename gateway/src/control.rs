@@ -61,6 +61,7 @@ pub(crate) struct Control {
     reflection: Reflection,
     changed: Notify,
     clock: Clock,
+    lease_clock: Clock,
     writer: Writer,
     limits: Limits,
 }
@@ -128,6 +129,7 @@ impl Control {
             snapshots: Arc::default(),
             reflection,
             changed: Notify::new(),
+            lease_clock: clock.steady(),
             clock,
             writer,
             limits: Limits {
@@ -187,7 +189,7 @@ impl Control {
     /// Registers an instance; from the answer on it gets calls.
     pub(crate) fn register(&self, registration: Registration) -> Result<(), ControlRefusal> {
         let now = self.clock.now();
-        let lease = Some(now.plus(self.limits.lease_ttl));
+        let lease = Some(self.lease_clock.now().plus(self.limits.lease_ttl));
         let mut state = self.state();
         state.registry.register(registration, lease, now, self.limits.max_instances)?;
         self.publish(&mut state);
@@ -196,7 +198,7 @@ impl Control {
 
     /// Renews a lease.
     pub(crate) fn renew(&self, center: &str, instance_id: &str) -> Result<(), ControlRefusal> {
-        let now = self.clock.now();
+        let now = self.lease_clock.now();
         self.state().registry.renew(center, instance_id, now, self.limits.lease_ttl)
     }
 
@@ -252,7 +254,7 @@ impl Control {
 
     fn expire(&self) {
         let mut state = self.state();
-        let expired = state.registry.expire(self.clock.now());
+        let expired = state.registry.expire(self.lease_clock.now());
         for (center, instance_id) in &expired {
             tracing::warn!(%center, instance_id, "take out an instance that did not renew its lease");
         }

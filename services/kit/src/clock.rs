@@ -50,8 +50,17 @@ impl Instant {
 
 /// Where a service reads the time.
 #[derive(Clone, Debug, Default)]
-pub struct Clock {
-    fixed: Option<Arc<AtomicI64>>,
+pub struct Clock(Source);
+
+#[derive(Clone, Debug, Default)]
+enum Source {
+    #[default]
+    System,
+    Steady {
+        origin: Instant,
+        began: std::time::Instant,
+    },
+    Fixed(Arc<AtomicI64>),
 }
 
 impl Clock {
@@ -62,15 +71,29 @@ impl Clock {
 
     /// A clock that stands still until it is moved.
     pub fn fixed(start: Instant) -> Self {
-        Self { fixed: Some(Arc::new(AtomicI64::new(start.0))) }
+        Self(Source::Fixed(Arc::new(AtomicI64::new(start.0))))
+    }
+
+    /// A clock that goes on evenly from now when somebody sets the machine's clock: for leases, which must not all end at
+    /// once. A fixed clock stays itself.
+    #[must_use]
+    pub fn steady(&self) -> Self {
+        match &self.0 {
+            Source::System => {
+                let began = std::time::Instant::now();
+                Self(Source::Steady { origin: self.now(), began })
+            }
+            Source::Steady { .. } | Source::Fixed(_) => self.clone(),
+        }
     }
 
     /// The time now.
     #[expect(clippy::disallowed_methods, reason = "this is where the time comes from")]
     pub fn now(&self) -> Instant {
-        match &self.fixed {
-            Some(micros) => Instant(micros.load(Ordering::SeqCst)),
-            None => {
+        match &self.0 {
+            Source::Fixed(micros) => Instant(micros.load(Ordering::SeqCst)),
+            Source::Steady { origin, began } => origin.plus(began.elapsed()),
+            Source::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
             }
@@ -79,7 +102,7 @@ impl Clock {
 
     /// Moves a fixed clock forward. Does nothing to the machine's clock.
     pub fn advance(&self, span: Duration) {
-        if let Some(micros) = &self.fixed {
+        if let Source::Fixed(micros) = &self.0 {
             let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
             micros.fetch_add(span, Ordering::SeqCst);
         }
