@@ -47,6 +47,7 @@ static INSERT_OPERATION: Insert = Insert {
         "version",
         "created_at_us",
     ],
+    otherwise: "",
 };
 const UPDATE_OPERATION: &str = "UPDATE operations SET state = $3, reason = $4, captured_minor = $5, refunded_minor = $6, \
      ended = $7, version = version + 1 WHERE system = $1 AND reference = $2 AND version = $8";
@@ -54,6 +55,7 @@ const UPDATE_OPERATION: &str = "UPDATE operations SET state = $3, reason = $4, c
 static INSERT_LATE: Insert = Insert {
     table: "late_operations",
     columns: &["system", "reference", "due_at_us", "reports_left", "attempts", "trace_parent"],
+    otherwise: "",
 };
 const SELECT_NEXT_LATE: &str = "SELECT system, reference, due_at_us, reports_left, attempts, trace_parent \
      FROM late_operations ORDER BY due_at_us, system, reference LIMIT $1";

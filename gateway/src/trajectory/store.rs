@@ -32,6 +32,7 @@ pub(super) static INSERT_HOP: Insert = Insert {
         "request_bytes",
         "response_bytes",
     ],
+    otherwise: "",
 };
 /// For a hop that may be stored already: its commit can have succeeded although its answer was lost.
 pub(super) const INSERT_HOP_ONCE: &str = "INSERT INTO hops (order_id, started_at_us, span_id, \

@@ -27,6 +27,7 @@ pub(crate) const DELETE_OLD: &str = "DELETE FROM requests WHERE (caller, request
 static INSERT_ANSWER: Insert = Insert {
     table: "requests",
     columns: &["caller", "request_id", "fingerprint", "outcome", "answer", "created_at_us"],
+    otherwise: "",
 };
 
 /// Which request: who asks, its id, and what it says.

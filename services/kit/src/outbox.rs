@@ -28,6 +28,7 @@ pub(crate) static INSERT_EVENT: Insert = Insert {
         "payload_type",
         "payload",
     ],
+    otherwise: "",
 };
 
 /// How long announced events can be read.

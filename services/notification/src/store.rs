@@ -40,6 +40,7 @@ static INSERT_NOTIFICATION: Insert = Insert {
         "trace_parent",
         "version",
     ],
+    otherwise: "",
 };
 
 /// The columns of every read, in the order of the row's mapping.

@@ -23,22 +23,26 @@ pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
     sql: include_str!("../migrations/0001_orders.sql"),
 }];
 
-static INSERT_ORDER: Insert = Insert {
+const COLUMNS: &[&str] = &[
+    "order_id",
+    "channel",
+    "channel_order_id",
+    "customer_id",
+    "state",
+    "version",
+    "created_at_us",
+    "wakeup_at_us",
+    "document",
+];
+static INSERT_ORDER: Insert = Insert { table: "orders", columns: COLUMNS, otherwise: "" };
+/// Replaces the version just before; meets no row when another one is there.
+static REPLACE_ORDER: Insert = Insert {
     table: "orders",
-    columns: &[
-        "order_id",
-        "channel",
-        "channel_order_id",
-        "customer_id",
-        "state",
-        "version",
-        "created_at_us",
-        "wakeup_at_us",
-        "document",
-    ],
+    columns: COLUMNS,
+    otherwise: "ON CONFLICT (order_id) DO UPDATE SET state = excluded.state, \
+        version = excluded.version, wakeup_at_us = excluded.wakeup_at_us, \
+        document = excluded.document WHERE orders.version = excluded.version - 1",
 };
-const UPDATE_ORDER: &str = "UPDATE orders SET state = $1, version = $2, wakeup_at_us = $3, \
-     document = $4 WHERE order_id = $5 AND version = $6";
 const SELECT_ORDER: &str = "SELECT document FROM orders WHERE order_id = $1";
 const SELECT_BY_CHANNEL: &str =
     "SELECT document FROM orders WHERE channel = $1 AND channel_order_id = $2";
@@ -215,21 +219,22 @@ pub(crate) async fn insert(tx: &mut Tx, order: &Order) -> Result<(), Error> {
     if tx.fetch_optional(SELECT_NUMBER, key).await?.is_some() {
         return Err(OrderError::ChannelOrderIdTaken(order.channel_order_id.clone()).into());
     }
-    tx.append(
-        &INSERT_ORDER,
-        [
-            order.id.as_str().into(),
-            order.channel.as_str().into(),
-            order.channel_order_id.as_str().into(),
-            order.customer.id.as_str().into(),
-            rollup(order).as_str().into(),
-            order.version.into(),
-            order.created_at.into(),
-            wakeup(order).into(),
-            document(order)?.into(),
-        ],
-    );
+    tx.append(&INSERT_ORDER, row(order)?);
     Ok(())
+}
+
+fn row(order: &Order) -> Result<Vec<Value>, Error> {
+    Ok(vec![
+        order.id.as_str().into(),
+        order.channel.as_str().into(),
+        order.channel_order_id.as_str().into(),
+        order.customer.id.as_str().into(),
+        rollup(order).as_str().into(),
+        order.version.into(),
+        order.created_at.into(),
+        wakeup(order).into(),
+        document(order)?.into(),
+    ])
 }
 
 /// What one shard stores at once: changed orders, what they announce, and first answers.
@@ -247,18 +252,9 @@ impl Change for SaveOrders {
     type Output = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), Error> {
-        for order in &self.orders {
-            let row = [
-                rollup(order).as_str().into(),
-                order.version.into(),
-                wakeup(order).into(),
-                document(order)?.into(),
-                order.id.as_str().into(),
-                (order.version - 1).into(),
-            ];
-            if tx.execute(UPDATE_ORDER, row).await? != 1 {
-                return Err(overtaken(order));
-            }
+        let rows = self.orders.iter().map(|order| row(order)).collect::<Result<Vec<_>, _>>()?;
+        if usize::try_from(tx.put(&REPLACE_ORDER, rows).await?) != Ok(self.orders.len()) {
+            return Err(overtaken());
         }
         for announcement in &self.announcements {
             tx.announce(announcement.clone());
@@ -273,7 +269,7 @@ impl Change for SaveOrders {
 /// Reason of a save that found another version than it replaces.
 pub(crate) const ORDER_OVERTAKEN: &str = "ORDER_OVERTAKEN";
 
-fn overtaken(order: &Order) -> Error {
-    let message = "another instance changed the order; try again";
-    Error::new(Kind::Unavailable, DOMAIN, ORDER_OVERTAKEN, message).with("order", &order.id)
+fn overtaken() -> Error {
+    let message = "another instance changed one of the orders; try again";
+    Error::new(Kind::Unavailable, DOMAIN, ORDER_OVERTAKEN, message)
 }

@@ -26,6 +26,7 @@ static INSERT_EFFECT: Insert = Insert {
         "amount_minor",
         "occurred_at_us",
     ],
+    otherwise: "",
 };
 const SELECT_LAST: &str = "SELECT CAST(COALESCE(MAX(sequence), 0) AS BIGINT) FROM effects";
 const SELECT_AFTER: &str = "SELECT sequence, system, method, reference, order_id, succeeded, currency_code, amount_minor, \

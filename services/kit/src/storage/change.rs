@@ -141,6 +141,22 @@ impl Tx {
         }
     }
 
+    /// Adds or replaces rows at once and says how many it met. A compare-and-set checks that it met all.
+    pub async fn put(
+        &mut self,
+        insert: &'static Insert,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64, Error> {
+        self.writes += 1;
+        let center = self.center;
+        let mut met = 0;
+        for query in insert.queries(rows) {
+            let done = query.execute(&mut *self.inner).await;
+            met += done.map_err(|e| store_error(center, &e))?.rows_affected();
+        }
+        Ok(met)
+    }
+
     /// Announces an event with this commit.
     pub fn announce(&mut self, event: Announcement) {
         self.writes += 1;

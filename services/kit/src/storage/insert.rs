@@ -1,4 +1,4 @@
-//! Rows that are only ever added: collected during a group commit and written many at a time.
+//! Rows that are added or replaced many at a time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -6,10 +6,12 @@ use std::sync::{Arc, LazyLock, Mutex};
 use sqlx::any::{Any, AnyArguments};
 use sqlx::query::Query;
 
-/// Rows in one statement, largest first. Fixed sizes so that each statement is prepared once.
-const CHUNK_SIZES: [usize; 3] = [64, 8, 1];
-/// Parameters in one statement at most (PostgreSQL allows 65,535, SQLite 32,766).
-const MAX_PARAMETERS: usize = 30_000;
+/// Rows in one statement, largest first. Fixed sizes so that each statement is prepared once; powers of two so that any
+/// number of rows needs few statements, each of which costs a change of threads.
+const CHUNK_SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+/// Parameters in one statement at most. SQLite looks for the name of each among those before it, so that the time to bind
+/// grows with the square of their number.
+const MAX_PARAMETERS: usize = 512;
 
 /// A value of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +92,8 @@ pub struct Insert {
     pub table: &'static str,
     /// Columns, in the order of the values.
     pub columns: &'static [&'static str],
+    /// What to do with a row whose key is there (`ON CONFLICT …`); empty where that is an error.
+    pub otherwise: &'static str,
 }
 
 impl Insert {
@@ -110,12 +114,10 @@ impl Insert {
                 format!("({})", marks.join(", "))
             })
             .collect();
-        format!(
-            "INSERT INTO {} ({}) VALUES {}",
-            self.table,
-            self.columns.join(", "),
-            tuples.join(", ")
-        )
+        let columns = self.columns.join(", ");
+        let tuples = tuples.join(", ");
+        let Self { table, otherwise, .. } = self;
+        format!("INSERT INTO {table} ({columns}) VALUES {tuples} {otherwise}").trim_end().to_owned()
     }
 
     /// Splits rows into statements of the fixed sizes.
@@ -144,17 +146,19 @@ impl Insert {
 mod tests {
     use super::*;
 
-    static PAIRS: Insert = Insert { table: "pairs", columns: &["a", "b"] };
+    static PAIRS: Insert = Insert { table: "pairs", columns: &["a", "b"], otherwise: "" };
 
     #[test]
     fn the_text_numbers_every_value() {
         assert_eq!(PAIRS.text(2), "INSERT INTO pairs (a, b) VALUES ($1, $2), ($3, $4)");
+        let keep = Insert { otherwise: "ON CONFLICT DO NOTHING", ..PAIRS };
+        assert_eq!(keep.text(1), "INSERT INTO pairs (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING");
     }
 
     #[test]
     fn rows_are_split_into_fixed_sizes() {
         let rows = (0..75).map(|n| vec![Value::Int(n), Value::Int(n)]).collect();
-        // 64 + 8 + 1 + 1 + 1
-        assert_eq!(PAIRS.queries(rows).len(), 5);
+        // 64 + 8 + 2 + 1
+        assert_eq!(PAIRS.queries(rows).len(), 4);
     }
 }

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::feeds::Center;
 use crate::store::{CENTER, Store};
 
-static INSERT: Insert = Insert { table: "notes", columns: &["name", "number"] };
+static INSERT: Insert = Insert { table: "notes", columns: &["name", "number"], otherwise: "" };
 
 /// Writes down each event, in the same commit as the cursor: a second time would be refused by the table's key.
 struct WriteDown {

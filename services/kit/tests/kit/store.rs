@@ -23,7 +23,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
           INSERT INTO commits (number) VALUES (0);",
 }];
 
-static INSERT_NOTE: Insert = Insert { table: "notes", columns: &["name", "number"] };
+static INSERT_NOTE: Insert = Insert { table: "notes", columns: &["name", "number"], otherwise: "" };
 const WRITE_NOTE: &str = "INSERT INTO notes (name, number) VALUES ($1, $2)";
 const COUNT_NOTES: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM notes";
 const SELECT_NOTES: &str = "SELECT name, number FROM notes ORDER BY number, name";

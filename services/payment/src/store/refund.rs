@@ -53,6 +53,7 @@ static INSERT: Insert = Insert {
         "ended_at_us",
         "trace_parent",
     ],
+    otherwise: "",
 };
 
 /// Which refunds to list.

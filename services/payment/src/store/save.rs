@@ -32,6 +32,7 @@ static INSERT_ORDER: Insert = Insert {
         "updated_at_us",
         "trace_parent",
     ],
+    otherwise: "",
 };
 
 /// Adds a new payment order.

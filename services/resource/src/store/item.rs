@@ -48,14 +48,18 @@ static INSERT_ITEM: Insert = Insert {
         "line_position",
         "quarantine_end_at_us",
     ],
+    otherwise: "",
 };
 
 const SELECT_RESTED_UNITS: &str = "SELECT sequence, pool_code, quantity FROM resting_units \
      WHERE end_at_us <= $1 ORDER BY end_at_us LIMIT $2";
 const DELETE_RESTED_UNITS: &str = "DELETE FROM resting_units WHERE sequence = $1";
 const NEXT_RESTED_UNITS: &str = "SELECT end_at_us FROM resting_units ORDER BY end_at_us LIMIT 1";
-static INSERT_RESTING_UNITS: Insert =
-    Insert { table: "resting_units", columns: &["sequence", "pool_code", "quantity", "end_at_us"] };
+static INSERT_RESTING_UNITS: Insert = Insert {
+    table: "resting_units",
+    columns: &["sequence", "pool_code", "quantity", "end_at_us"],
+    otherwise: "",
+};
 
 /// Finds one of the items that is in the pool already.
 pub(crate) async fn existing(

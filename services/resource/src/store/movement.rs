@@ -52,6 +52,7 @@ static INSERT_MOVEMENT: Insert = Insert {
         "reason",
         "occurred_at_us",
     ],
+    otherwise: "",
 };
 
 /// Reads the position of the last movement; 0 before the first.

@@ -67,6 +67,7 @@ static INSERT_POOL: Insert = Insert {
         "quarantined",
         "last_sequence",
     ],
+    otherwise: "",
 };
 
 /// Reads pools by code, many at a time; those that do not exist are missing in the answer.

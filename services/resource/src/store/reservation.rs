@@ -106,6 +106,7 @@ static INSERT_RESERVATION: Insert = Insert {
         "expire_at_us",
         "resolved_at_us",
     ],
+    otherwise: "",
 };
 static INSERT_LINE: Insert = Insert {
     table: "reservation_lines",
@@ -119,6 +120,7 @@ static INSERT_LINE: Insert = Insert {
         "item_ids",
         "held_until_us",
     ],
+    otherwise: "",
 };
 
 /// Adds a reservation that holds.
