@@ -1,10 +1,10 @@
 //! Accepts orders: stores them durably and hands them to the engine, which does all the work after the answer.
 
 use throughline_kit::clock::Clock;
-use throughline_kit::error::Error;
+use throughline_kit::error::{Error, Kind};
 use throughline_kit::idempotency::{Idempotency, RequestKey};
 use throughline_kit::identity::{Caller, CallerKind};
-use throughline_kit::storage::{Change, Tx};
+use throughline_kit::storage::{Change, Database, Tx};
 use throughline_proto::order::v1 as proto;
 
 use crate::announce;
@@ -24,14 +24,20 @@ const AGREED_PRICE: &str = "agreed-price";
 #[derive(Clone, Debug)]
 pub(crate) struct Acceptance {
     idempotency: Idempotency,
+    database: Database,
     engine: Engine,
     clock: Clock,
 }
 
 impl Acceptance {
     /// Accepts for an engine.
-    pub(crate) fn new(idempotency: Idempotency, engine: Engine, clock: Clock) -> Self {
-        Self { idempotency, engine, clock }
+    pub(crate) fn new(
+        idempotency: Idempotency,
+        database: Database,
+        engine: Engine,
+        clock: Clock,
+    ) -> Self {
+        Self { idempotency, database, engine, clock }
     }
 
     /// Stores the order and answers; the same request again is answered the same.
@@ -41,11 +47,11 @@ impl Acceptance {
         key: RequestKey,
         submission: Submission,
     ) -> Result<proto::SubmitOrderResponse, Error> {
-        let sets_prices = submission.has_agreed_prices() && caller.kind == CallerKind::Channel;
-        if sets_prices && !caller.has_right(AGREED_PRICE) {
-            return Err(OrderError::AgreedPriceNotGranted(caller.name.clone()).into());
+        if let Err(refusal) = self.check(caller, &submission) {
+            // What was accepted once stays accepted.
+            let first = self.idempotency.recall(&self.database, &key).await?;
+            return first.unwrap_or(Err(refusal));
         }
-        self.engine.check_room()?;
         let order = self.new_order(caller, submission);
         // Beside the call: a caller that goes away must not leave a stored order that nobody owns.
         let this = self.clone();
@@ -59,11 +65,29 @@ impl Acceptance {
         order: Order,
     ) -> Result<proto::SubmitOrderResponse, Error> {
         let order_id = order.id.clone();
-        let answer = self.idempotency.once(key, Accept { order: order.clone() }).await?;
-        if answer.order_id == order_id.as_str() {
-            self.engine.adopt(order).await;
+        let answer = self.idempotency.once(key, Accept { order: order.clone() }).await;
+        match &answer {
+            Ok(accepted) if accepted.order_id == order_id.as_str() => {
+                self.engine.adopt(order).await;
+            }
+            // The first time may have ended before anybody heard of it.
+            Ok(accepted) => {
+                if let Ok(first) = OrderId::parse(&accepted.order_id) {
+                    self.engine.find(first).await;
+                }
+            }
+            Err(error) if error.kind == Kind::OutcomeUnknown => self.engine.find(order_id).await,
+            Err(_) => {}
         }
-        Ok(answer)
+        answer
+    }
+
+    fn check(&self, caller: &Caller, submission: &Submission) -> Result<(), Error> {
+        let sets_prices = submission.has_agreed_prices() && caller.kind == CallerKind::Channel;
+        if sets_prices && !caller.has_right(AGREED_PRICE) {
+            return Err(OrderError::AgreedPriceNotGranted(caller.name.clone()).into());
+        }
+        self.engine.check_room()
     }
 
     fn new_order(&self, caller: &Caller, submission: Submission) -> Order {

@@ -7,7 +7,8 @@ use throughline_proto::order::v1 as proto;
 use crate::business_order::BusinessOrderState;
 use crate::convert;
 use crate::event::Event;
-use crate::order::{Failure, Order, OrderState, Place};
+use crate::failure::Failure;
+use crate::order::{Order, OrderState, Place};
 use crate::rollup::rollup;
 
 /// Announces that an order was accepted.

@@ -4,9 +4,16 @@ use throughline_kit::clock::Instant;
 
 use crate::business_order::BusinessOrderState;
 use crate::event::{Event, Gain, Preparation};
+use crate::failure::Failure;
 use crate::flow;
-use crate::order::{Failure, Order};
+use crate::follow_up::CANCELLED_ON_REQUEST;
+use crate::order::{Order, Place};
 use crate::step::{Capability, StepState};
+
+/// Characters of the reason that other centers take with what is undone.
+const MAX_REASON_LENGTH: usize = 200;
+/// Reason of an undo that nobody gave one for.
+const COMPENSATION: &str = "compensation";
 
 /// Brings the order to the state after the event.
 pub(crate) fn apply(order: &mut Order, event: &Event, now: Instant) {
@@ -82,7 +89,9 @@ pub(crate) fn apply(order: &mut Order, event: &Event, now: Instant) {
 fn apply_undo(order: &mut Order, event: &Event, now: Instant) {
     match event {
         Event::UndoStarted(place) => {
+            let reason = undo_reason(order, *place);
             let step = order.step_mut(*place);
+            step.undo_reason.get_or_insert(reason);
             step.state = StepState::Undoing;
             step.undo_attempts += 1;
             // What was asked about while doing it says nothing of undoing it.
@@ -108,13 +117,27 @@ fn apply_undo(order: &mut Order, event: &Event, now: Instant) {
         Event::UndoFailed { place, next_at, failure } => {
             let step = order.step_mut(*place);
             step.state = StepState::UndoFailed;
-            step.undo_attempts += 1;
             step.refusals += 1;
             step.next_at = Some(*next_at);
             step.failure = Some(failure.clone());
         }
         _ => {}
     }
+}
+
+/// Why a step is undone: what failed in its business order or in the order, or what the person said who cancelled.
+fn undo_reason(order: &Order, place: Place) -> String {
+    let failure = place
+        .business_order
+        .and_then(|index| order.business_orders[index].failure.as_ref())
+        .or(order.failure.as_ref());
+    let text = match (failure, &order.cancel_reason) {
+        (Some(failure), Some(reason)) if failure.reason == CANCELLED_ON_REQUEST => reason,
+        (Some(failure), _) => &failure.reason,
+        (None, Some(reason)) => reason,
+        (None, None) => COMPENSATION,
+    };
+    text.chars().take(MAX_REASON_LENGTH).collect()
 }
 
 fn collect(order: &mut Order, gain: &Gain) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use throughline_kit::money::Money;
 
-use crate::order::Failure;
+use crate::failure::Failure;
 use crate::step::{Step, StepState};
 
 throughline_kit::define_id!(

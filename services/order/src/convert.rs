@@ -3,7 +3,8 @@
 use throughline_kit::money::Money;
 use throughline_proto::order::v1 as proto;
 
-use crate::order::{Customer, Failure, Order, OrderState};
+use crate::failure::Failure;
+use crate::order::{Customer, Order, OrderState};
 
 mod order;
 mod submission;

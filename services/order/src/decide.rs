@@ -4,10 +4,11 @@ use throughline_kit::clock::Instant;
 
 use crate::apply::apply;
 use crate::event::{Command, Direction, Event, Outcome};
+use crate::failure::Failure;
 use crate::follow_up::follow_up;
-use crate::order::{Failure, Order, OrderState, Place};
+use crate::order::{Order, OrderState, Place};
 use crate::rollup::rollup;
-use crate::step::{MAX_ATTEMPTS, STUCK_RETRY_DELAY, StepState, ask_delay, retry_delay};
+use crate::step::{Capability, MAX_ATTEMPTS, STUCK_RETRY_DELAY, StepState, ask_delay, retry_delay};
 
 /// A command cannot be carried out; nothing happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +28,12 @@ pub(crate) fn decide(
     if rollup(order).is_terminal() {
         return match command {
             Command::Cancel { .. } => Err(Refusal::Terminal(rollup(order))),
-            Command::Advance | Command::Settle { .. } => Ok(events),
+            Command::Advance | Command::Recover | Command::Settle { .. } => Ok(events),
         };
     }
     let first = match command {
         Command::Advance => Vec::new(),
+        Command::Recover => unheard(&scratch, now),
         Command::Settle { place, direction, outcome } => {
             settle(&scratch, *place, *direction, outcome, now)
         }
@@ -41,13 +43,29 @@ pub(crate) fn decide(
         apply(&mut scratch, &event, now);
         events.push(event);
     }
-    while let Some(more) = follow_up(&scratch, now) {
+    // A follow-up of nothing would follow for ever.
+    while let Some(more) = follow_up(&scratch, now).filter(|more| !more.is_empty()) {
         for event in more {
             apply(&mut scratch, &event, now);
             events.push(event);
         }
     }
     Ok(events)
+}
+
+/// Calls whose answers were lost may have had their effects. That a repetition of one does not arrive says nothing of the
+/// first, so their outcomes are unknown. A preparation changes nothing, and is simply made again.
+fn unheard(order: &Order, now: Instant) -> Vec<Event> {
+    let running = order.places().filter(|(_, step)| {
+        step.state == StepState::Running && step.capability != Capability::Prepare
+    });
+    let unknown = |(place, _)| Event::StepUnknown { place, next_at: now, failure: lost_answer() };
+    running.map(unknown).collect()
+}
+
+fn lost_answer() -> Failure {
+    let message = "the order center stopped before it stored the answer; it is asked for";
+    Failure::new("ANSWER_LOST", crate::error::DOMAIN, message)
 }
 
 fn cancel(order: &Order, reason: &str) -> Vec<Event> {

@@ -49,6 +49,8 @@ const FULL_RETRY: Duration = Duration::from_secs(1);
 pub(crate) enum Message {
     /// A new or recovered order.
     Adopt(Box<Order>),
+    /// An order that may be stored and have no owner.
+    Find(OrderId),
     /// A person or a system wants something of an order.
     Ask(Box<Ask>),
     /// A call came back.
@@ -175,6 +177,12 @@ impl Engine {
         let shard = self.shard(&order.id);
         // A closed queue means that the engine is ending: the order is found again at the next start.
         let _ = shard.send(Message::Adopt(Box::new(order))).await;
+    }
+
+    /// Makes an order live that is stored, has not ended, and is not live: its acceptance was never heard of.
+    pub(crate) async fn find(&self, order_id: OrderId) {
+        let shard = self.shard(&order_id).clone();
+        let _ = shard.send(Message::Find(order_id)).await;
     }
 
     /// Carries a command out on an order, storing the first answer with it.

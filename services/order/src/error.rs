@@ -20,7 +20,7 @@ pub(crate) enum OrderError {
     /// Too many lines.
     #[error("an order holds at most {MAX_ITEMS_PER_ORDER} items, this one has {0}; split it")]
     TooLarge(usize),
-    /// The channel's number belongs to an order with other content.
+    /// The channel's number belongs to an order of another request.
     #[error("channel order id {0} belongs to another order; use a new number")]
     ChannelOrderIdTaken(String),
     /// The channel may not set prices.

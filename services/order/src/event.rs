@@ -6,13 +6,16 @@ use throughline_kit::clock::Instant;
 use throughline_kit::money::Money;
 
 use crate::business_order::BusinessOrderState;
-use crate::order::{Dismissal, Failure, ItemPlan, OrderState, Place};
+use crate::failure::Failure;
+use crate::order::{Dismissal, ItemPlan, OrderState, Place};
 
 /// A thing asked of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Start what can be started now.
     Advance,
+    /// The same, for an order whose calls may have been made without their answers being heard.
+    Recover,
     /// A call came back.
     Settle {
         /// Step that made it.

@@ -6,7 +6,8 @@ use throughline_kit::money::Money;
 
 use crate::business_order::{BusinessOrder, BusinessOrderId, BusinessOrderState};
 use crate::event::{Preparation, PreparedBusinessOrder};
-use crate::order::{Failure, Order, Original, ReturnOf};
+use crate::failure::Failure;
+use crate::order::{Order, Original, ReturnOf};
 use crate::step::{Capability, Step};
 
 /// A template: its name and the steps that it runs, in order.
@@ -60,11 +61,8 @@ pub(crate) fn later_steps(demands_stock: bool, total: Money) -> Vec<Step> {
 pub(crate) fn check_templates(planned: &[PreparedBusinessOrder]) -> Result<(), Failure> {
     let unknown = planned.iter().find(|bo| template(&bo.template).is_none());
     unknown.map_or(Ok(()), |bo| {
-        Err(Failure {
-            reason: "TEMPLATE_UNKNOWN".to_owned(),
-            domain: crate::error::DOMAIN.to_owned(),
-            message: format!("no template is named {:?}; correct the offering", bo.template),
-        })
+        let message = format!("no template is named {:?}; correct the offering", bo.template);
+        Err(Failure::new("TEMPLATE_UNKNOWN", crate::error::DOMAIN, message))
     })
 }
 

@@ -4,7 +4,8 @@ use throughline_kit::clock::Instant;
 
 use crate::business_order::{BusinessOrder, BusinessOrderState};
 use crate::event::Event;
-use crate::order::{Dismissal, Failure, Order, Place};
+use crate::failure::Failure;
+use crate::order::{Dismissal, Order, Place};
 use crate::plan::{Trigger, plan};
 use crate::rollup::rollup;
 use crate::step::{Capability, Step, StepState};
@@ -75,11 +76,7 @@ fn has_expired(step: &Step) -> bool {
 
 fn dismissed_by_cancel(order: &Order) -> Event {
     let message = order.cancel_reason.clone().unwrap_or_default();
-    let failure = Failure {
-        reason: CANCELLED_ON_REQUEST.to_owned(),
-        domain: crate::error::DOMAIN.to_owned(),
-        message,
-    };
+    let failure = Failure::new(CANCELLED_ON_REQUEST, crate::error::DOMAIN, message);
     Event::Dismissed { dismissal: Dismissal::Cancelled, failure }
 }
 
@@ -100,11 +97,7 @@ pub(crate) const CANCELLED_ON_REQUEST: &str = "CANCELLED_ON_REQUEST";
 pub(crate) const PAYMENT_EXPIRED: &str = "PAYMENT_EXPIRED";
 
 fn unexplained() -> Failure {
-    Failure {
-        reason: "UNEXPLAINED".to_owned(),
-        domain: crate::error::DOMAIN.to_owned(),
-        message: "the step failed without a reason".to_owned(),
-    }
+    Failure::new("UNEXPLAINED", crate::error::DOMAIN, "the step failed without a reason")
 }
 
 /// After a dismissal: nothing of the business orders ran, and the order's own steps are undone, last first.

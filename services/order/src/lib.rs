@@ -44,6 +44,7 @@ mod decide;
 mod engine;
 mod error;
 mod event;
+mod failure;
 mod flow;
 mod follow_up;
 mod order;
@@ -127,6 +128,7 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
     let rpc = rpc::Orders {
         acceptance: acceptance::Acceptance::new(
             idempotency.clone(),
+            database.clone(),
             engine.clone(),
             environment.clock.clone(),
         ),

@@ -9,6 +9,7 @@ use throughline_kit::clock::Instant;
 use throughline_kit::money::{Currency, Money, UnitPrice};
 
 use crate::business_order::{BusinessOrder, BusinessOrderState};
+use crate::failure::Failure;
 use crate::step::{Step, StepState};
 
 throughline_kit::define_id!(
@@ -112,17 +113,6 @@ pub(crate) struct PaymentPlan {
     pub(crate) channel: String,
     /// How long the payer has.
     pub(crate) ttl: Duration,
-}
-
-/// Why something did not go as asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Failure {
-    /// UPPER_SNAKE.
-    pub(crate) reason: String,
-    /// Who said so.
-    pub(crate) domain: String,
-    /// For a person.
-    pub(crate) message: String,
 }
 
 /// Why nothing of the order will be delivered.
@@ -289,6 +279,13 @@ impl Order {
             .iter()
             .zip(plans)
             .filter(|(item, _)| business_order.item_keys.binary_search(&item.key).is_ok())
+    }
+
+    /// The business order of the line is done.
+    pub(crate) fn has_delivered(&self, item: &Item) -> bool {
+        self.business_orders.iter().any(|bo| {
+            bo.state == BusinessOrderState::Done && bo.item_keys.binary_search(&item.key).is_ok()
+        })
     }
 
     /// The order's own steps are being undone, last first.

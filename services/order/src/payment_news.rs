@@ -5,14 +5,16 @@ use std::time::Duration;
 use throughline_kit::client::CallContext;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::feed::{Consumer, Cursor};
+use throughline_kit::money::Money;
 use throughline_kit::storage::Writer;
 use throughline_proto::event::v1::Event;
 use throughline_proto::payment::v1 as proto;
 
 use crate::engine::Engine;
 use crate::error::DOMAIN;
-use crate::event::Outcome;
-use crate::order::{Failure, OrderId};
+use crate::event::{Gain, Outcome};
+use crate::failure::Failure;
+use crate::order::{Order, OrderId};
 use crate::peers::Peers;
 
 /// How long closing a refused payment may take.
@@ -37,7 +39,8 @@ impl Consumer for PaymentNews {
         for settled in futures::future::join_all(news).await {
             settled?;
         }
-        // Settling is the same when repeated, so the cursor may follow in a commit of its own.
+        // What is not captured is read anew and settled as it stands now, and a refund has one request id for ever: all is
+        // the same when repeated, so the cursor may follow in a commit of its own.
         cursor.save(&self.writer).await
     }
 }
@@ -52,18 +55,46 @@ struct News {
 
 impl PaymentNews {
     async fn settle(&self, news: News) -> Result<(), Error> {
-        let outcome = match self.peers.settle(&news.context, &news.event_id, news.owed).await {
+        let News { event_id, order_id, context, owed } = news;
+        let outcome = match self.peers.standing_now(&context, &event_id, owed).await {
             Outcome::Pending { .. } => return Ok(()),
             Outcome::NotAttempted(failure) | Outcome::Unknown(failure) => {
                 return Err(not_settled(&failure));
             }
             settled => settled,
         };
-        match self.engine.payment(news.order_id, outcome).await {
-            Ok(_) => Ok(()),
-            // The order has ended: its payment is settled.
-            Err(error) if error.kind == Kind::NotFound => Ok(()),
-            Err(error) => Err(error),
+        let order = match self.engine.payment(order_id, outcome.clone()).await {
+            Ok(order) => order,
+            Err(error) if error.kind == Kind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match outcome {
+            Outcome::Succeeded(Gain::Captured { payment_order_id, minor })
+                if order.ended_at.is_some() && order.captured < minor =>
+            {
+                self.give_back(&order, payment_order_id, minor - order.captured).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Money that came for an order after its end goes back whole.
+    async fn give_back(
+        &self,
+        order: &Order,
+        payment_order_id: String,
+        minor: i64,
+    ) -> Result<(), Error> {
+        let amount = Money::new(order.currency, minor);
+        match self.peers.refund_late(order, payment_order_id, amount).await {
+            Outcome::Succeeded(_) | Outcome::Pending { .. } => {
+                tracing::warn!(order = %order.id, %amount, "gave back money that came after the end of its order");
+                Ok(())
+            }
+            Outcome::Declined(failure)
+            | Outcome::NeverArrived(failure)
+            | Outcome::NotAttempted(failure)
+            | Outcome::Unknown(failure) => Err(not_settled(&failure)),
         }
     }
 }
@@ -82,5 +113,5 @@ fn read(event: Event) -> Option<News> {
 /// The same event comes again.
 fn not_settled(failure: &Failure) -> Error {
     let Failure { reason, message, .. } = failure;
-    Error::new(Kind::Unavailable, DOMAIN, reason, format!("close a refused payment: {message}"))
+    Error::new(Kind::Unavailable, DOMAIN, reason, format!("settle a payment: {message}"))
 }

@@ -9,7 +9,8 @@ use throughline_kit::storage::Writer;
 use throughline_proto::r#type::v1::OperationOutcome;
 
 use crate::event::{Gain, Outcome};
-use crate::order::{Failure, Order};
+use crate::failure::Failure;
+use crate::order::Order;
 use crate::store::OrderStore;
 use crate::work::{Task, Work};
 
@@ -46,15 +47,13 @@ impl Peers {
             Task::Prepare => self.prepare(order).await,
             Task::Reserve { ttl } => self.reserve(order, request_id, ttl).await,
             Task::Allocate => self.allocate(order, request_id).await,
-            Task::Release => self.release(order, request_id).await,
-            Task::ReturnAllocated { item_keys, used } => {
-                self.return_allocated(order, request_id, item_keys, used).await
+            Task::Release { reason } => self.release(order, request_id, reason).await,
+            Task::ReturnAllocated { item_keys, used, reason } => {
+                self.return_allocated(order, request_id, item_keys, used, reason).await
             }
             Task::Restock(restock) => self.restock(order, request_id, restock).await,
             Task::Pay { amount } => self.pay(order, request_id, amount).await,
-            Task::ClosePayment { payment_order_id } => {
-                self.close_payment(order, &request_id, payment_order_id).await
-            }
+            Task::ClosePayment { amount } => self.close_payment(order, &request_id, amount).await,
             Task::Refund { payment_order_id, amount, reason } => {
                 self.refund(order, request_id, payment_order_id, amount, reason).await
             }
@@ -89,6 +88,10 @@ fn outcome<T>(
 ) -> Outcome {
     match CallOutcome::from_result(result) {
         CallOutcome::Answered(answer) => succeeded(answer),
+        // The first request with this id said something else; what became of that one is not known.
+        CallOutcome::Declined(error) if error.reason == "REQUEST_ID_REUSED" => {
+            Outcome::Unknown(failure(&error))
+        }
         CallOutcome::Declined(error) => Outcome::Declined(failure(&error)),
         CallOutcome::NotAttempted(error) => Outcome::NotAttempted(failure(&error)),
         CallOutcome::Unknown(error) => Outcome::Unknown(failure(&error)),
@@ -99,32 +102,19 @@ fn outcome<T>(
 fn operation(outcome: OperationOutcome, reason: String, message: String, system: &str) -> Outcome {
     match outcome {
         OperationOutcome::Succeeded => Outcome::Succeeded(Gain::Nothing),
-        OperationOutcome::Declined => {
-            Outcome::Declined(Failure { reason, domain: system.to_owned(), message })
-        }
+        OperationOutcome::Declined => Outcome::Declined(Failure::heard(&reason, system, &message)),
         OperationOutcome::Pending => Outcome::Pending { token: String::new(), ask_at: None },
-        OperationOutcome::Unspecified => Outcome::Unknown(Failure {
-            reason: "ANSWER_UNREADABLE".to_owned(),
-            domain: system.to_owned(),
-            message: "the answer has no outcome".to_owned(),
-        }),
+        OperationOutcome::Unspecified => unreadable(system, "outcome"),
     }
 }
 
 fn failure(error: &Error) -> Failure {
-    Failure {
-        reason: error.reason.clone(),
-        domain: error.domain.clone(),
-        message: error.message.clone(),
-    }
+    Failure::heard(&error.reason, &error.domain, &error.message)
 }
 
 fn unreadable(domain: &str, what: &str) -> Outcome {
-    Outcome::Unknown(Failure {
-        reason: "ANSWER_UNREADABLE".to_owned(),
-        domain: domain.to_owned(),
-        message: format!("the answer has no readable {what}"),
-    })
+    let message = format!("the answer has no readable {what}");
+    Outcome::Unknown(Failure::new("ANSWER_UNREADABLE", domain, message))
 }
 
 fn money(

@@ -14,7 +14,8 @@ use crate::convert;
 use crate::engine::Engine;
 use crate::error::{DOMAIN, OrderError};
 use crate::event::{Gain, Outcome};
-use crate::order::{Failure, OrderId};
+use crate::failure::Failure;
+use crate::order::OrderId;
 use crate::query::{OrderStream, Query};
 
 const SUBMIT: &str = "throughline.order.v1.OrderService/SubmitOrder";
@@ -129,11 +130,9 @@ fn report(
     wrong.length("message", &request.message, 0, 500);
     let outcome = match request.outcome() {
         proto::StepOutcome::Succeeded => Outcome::Succeeded(Gain::Nothing),
-        proto::StepOutcome::Declined => Outcome::Declined(Failure {
-            reason: request.reason,
-            domain: caller.name.clone(),
-            message: request.message,
-        }),
+        proto::StepOutcome::Declined => {
+            Outcome::Declined(Failure::heard(&request.reason, &caller.name, &request.message))
+        }
         proto::StepOutcome::Unspecified => {
             wrong.add("outcome", "must be SUCCEEDED or DECLINED");
             Outcome::Succeeded(Gain::Nothing)

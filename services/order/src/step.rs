@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use throughline_kit::clock::Instant;
 
-use crate::order::Failure;
+use crate::failure::Failure;
 
 /// First wait before a call is repeated; doubles each time.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(200);
@@ -147,6 +147,8 @@ pub(crate) struct Step {
     pub(crate) next_at: Option<Instant>,
     /// What to ask about while it is under way (payment order, refund).
     pub(crate) token: Option<String>,
+    /// Why it is undone, as others were told first: a repeated call says the same.
+    pub(crate) undo_reason: Option<String>,
     /// The last failure.
     pub(crate) failure: Option<Failure>,
 }
@@ -166,6 +168,7 @@ impl Step {
             ended_at: None,
             next_at: None,
             token: None,
+            undo_reason: None,
             failure: None,
         }
     }

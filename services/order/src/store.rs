@@ -12,7 +12,7 @@ use throughline_kit::{AnyRow, Row};
 
 use crate::claim::{Claim, Share, Taken};
 use crate::error::{DOMAIN, OrderError};
-use crate::order::{Order, OrderState};
+use crate::order::{Item, Order, OrderState, ReturnOf};
 use crate::rollup::rollup;
 use crate::work::next_due;
 
@@ -70,13 +70,11 @@ const SELECT_CUSTOMER_PAGE: &str = "SELECT document FROM orders \
      AND (CAST($6 AS TEXT) IS NULL OR state = $6) \
      ORDER BY created_at_us DESC, order_id DESC LIMIT $3";
 
-/// Returns that gave nothing back take nothing.
-const SELECT_TAKEN_OF: &str = "SELECT c.original_item_key, CAST(SUM(c.units) AS BIGINT), \
-     CAST(SUM(c.amount_minor) AS BIGINT) \
-     FROM claims c JOIN orders o ON o.order_id = c.order_id \
-     WHERE c.original_order_id = $1 AND c.order_id <> $2 \
-     AND o.state NOT IN ('REJECTED', 'CANCELLED', 'FAILED') GROUP BY c.original_item_key";
+const SELECT_TAKEN_OF: &str = "SELECT original_item_key, CAST(SUM(units) AS BIGINT), \
+     CAST(SUM(amount_minor) AS BIGINT) FROM claims \
+     WHERE original_order_id = $1 AND order_id <> $2 GROUP BY original_item_key";
 const DELETE_CLAIMS: &str = "DELETE FROM claims WHERE order_id = $1";
+const DELETE_CLAIM: &str = "DELETE FROM claims WHERE order_id = $1 AND item_key = $2";
 const INSERT_CLAIM: &str = "INSERT INTO claims (order_id, item_key, original_order_id, \
      original_item_key, units, amount_minor) VALUES ($1, $2, $3, $4, $5, $6)";
 
@@ -256,6 +254,12 @@ impl Change for SaveOrders {
         if usize::try_from(tx.put(&REPLACE_ORDER, rows).await?) != Ok(self.orders.len()) {
             return Err(overtaken());
         }
+        for order in self.orders.iter().filter(|order| order.ended_at.is_some()) {
+            for item in order.items.iter().filter(|item| gave_nothing_back(order, item)) {
+                let key = [order.id.as_str().into(), item.key.as_str().into()];
+                tx.execute(DELETE_CLAIM, key).await?;
+            }
+        }
         for announcement in &self.announcements {
             tx.announce(announcement.clone());
         }
@@ -264,6 +268,11 @@ impl Change for SaveOrders {
         }
         Ok(())
     }
+}
+
+/// The line is a linked return that did not come to its end: what it claimed may be returned by another order.
+fn gave_nothing_back(order: &Order, item: &Item) -> bool {
+    matches!(item.return_of, Some(ReturnOf::Order(_))) && !order.has_delivered(item)
 }
 
 /// Reason of a save that found another version than it replaces.

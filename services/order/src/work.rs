@@ -9,138 +9,15 @@ use throughline_kit::money::Money;
 use crate::business_order::BusinessOrder;
 use crate::event::Direction;
 use crate::flow;
-use crate::follow_up::CANCELLED_ON_REQUEST;
 use crate::order::{Item, ItemPlan, Order, Place};
 use crate::step::{Capability, StepState};
 
+mod task;
+
+pub(crate) use task::{Linked, Restock, ServiceOrder, System, Task, Work};
+
 /// How much longer a reservation holds than the payer has.
 pub(crate) const RESERVATION_GRACE: Duration = Duration::from_secs(300);
-
-/// A call to make, or a question to ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Work {
-    /// Step that it is for.
-    pub(crate) place: Place,
-    /// Which way it goes.
-    pub(crate) direction: Direction,
-    /// What to do.
-    pub(crate) task: Task,
-    /// Request id of the call: the same for every repetition.
-    pub(crate) request_id: String,
-    /// Our reference at outside systems: the same for every repetition.
-    pub(crate) reference: String,
-}
-
-/// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
-    /// Check, price, decompose.
-    Prepare,
-    /// Hold stock for the order's lines.
-    Reserve {
-        /// How long.
-        ttl: Duration,
-    },
-    /// Take the money.
-    Pay {
-        /// How much.
-        amount: Money,
-    },
-    /// Close what was not paid and learn how it stands.
-    ClosePayment {
-        /// Payment order.
-        payment_order_id: String,
-    },
-    /// Turn what is held into used.
-    Allocate,
-    /// Give back what is held.
-    Release,
-    /// Give back what was used: lines of the order's reservation, by key.
-    ReturnAllocated {
-        /// Lines.
-        item_keys: Vec<String>,
-        /// They were in use.
-        used: bool,
-    },
-    /// Take back what an earlier order, or nobody, bought.
-    Restock(Restock),
-    /// Give money back.
-    Refund {
-        /// Payment order; empty for a refund without one.
-        payment_order_id: String,
-        /// How much.
-        amount: Money,
-        /// Why.
-        reason: String,
-    },
-    /// Learn how a refund stands.
-    AskRefund {
-        /// Refund.
-        refund_id: String,
-    },
-    /// Switch a service on.
-    Activate(ServiceOrder),
-    /// Switch it off.
-    Deactivate {
-        /// Reference that switched it on.
-        activation_reference: String,
-    },
-    /// Begin monthly charging.
-    OpenAccount {
-        /// What for.
-        service: ServiceOrder,
-        /// How much each month.
-        recurring: Money,
-    },
-    /// End it.
-    CloseAccount {
-        /// Reference that began it.
-        open_reference: String,
-    },
-    /// Send a parcel.
-    Ship {
-        /// Offerings and units.
-        lines: Vec<(String, i64)>,
-    },
-    /// Call it back.
-    CancelShipment {
-        /// Reference that sent it.
-        shipment_reference: String,
-    },
-    /// Learn how an operation of an outside system stands.
-    AskOperation(System),
-}
-
-/// Outside systems that are asked by our reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum System {
-    /// Provisioning.
-    Provisioning,
-    /// Billing.
-    Billing,
-    /// Logistics.
-    Logistics,
-}
-
-/// A service to switch on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ServiceOrder {
-    /// Offering.
-    pub(crate) offering: String,
-    /// Numbers and devices.
-    pub(crate) resources: Vec<String>,
-}
-
-/// What a return gives to stock.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Restock {
-    /// Reservation, line and units of earlier orders.
-    pub(crate) linked: Vec<(String, String, i64)>,
-    /// Pool and units that no order of ours took.
-    pub(crate) unlinked: Vec<(String, i64)>,
-    /// Why.
-    pub(crate) reason: String,
-}
 
 /// Our reference of a step at outside systems.
 pub(crate) fn reference(order: &Order, place: Place) -> String {
@@ -217,12 +94,16 @@ fn do_task(order: &Order, place: Place) -> Task {
     match (step.capability, business_order) {
         (Capability::Prepare, _) => Task::Prepare,
         (Capability::Reserve, _) => Task::Reserve { ttl: order.payment.ttl + RESERVATION_GRACE },
+        // Whether it was paid is not known: to ask by paying could take money that nobody owes any more.
+        (Capability::Pay, _)
+            if step.state == StepState::Unknown && order.cancel_reason.is_some() =>
+        {
+            Task::ClosePayment { amount: owed(order) }
+        }
         (Capability::Pay, _) if step.state == StepState::Waiting => {
-            Task::ClosePayment { payment_order_id: order.payment_order_id.clone() }
+            Task::ClosePayment { amount: owed(order) }
         }
-        (Capability::Pay, _) => {
-            Task::Pay { amount: order.total.unwrap_or(Money::zero(order.currency)) }
-        }
+        (Capability::Pay, _) => Task::Pay { amount: owed(order) },
         (Capability::Activate, _) if asking => Task::AskOperation(System::Provisioning),
         (Capability::OpenAccount, _) if asking => Task::AskOperation(System::Billing),
         (Capability::Ship, _) if asking => Task::AskOperation(System::Logistics),
@@ -252,19 +133,24 @@ fn do_task(order: &Order, place: Place) -> Task {
     }
 }
 
+fn owed(order: &Order) -> Money {
+    order.total.unwrap_or(Money::zero(order.currency))
+}
+
 fn undo_task(order: &Order, place: Place) -> Task {
     let step = order.step(place);
+    let reason = step.undo_reason.clone().unwrap_or_default();
     let charge = place
         .business_order
         .map_or(order.captured - order.refunded, |i| order.business_orders[i].charge.minor);
     match step.capability {
-        Capability::Reserve => Task::Release,
+        Capability::Reserve => Task::Release { reason },
         Capability::Pay | Capability::Charge => match &step.token {
             Some(refund_id) => Task::AskRefund { refund_id: refund_id.clone() },
             None => Task::Refund {
                 payment_order_id: order.payment_order_id.clone(),
                 amount: Money::new(order.currency, charge),
-                reason: refund_reason(order, place),
+                reason,
             },
         },
         Capability::Activate => Task::Deactivate { activation_reference: reference(order, place) },
@@ -283,25 +169,10 @@ fn undo_task(order: &Order, place: Place) -> Task {
                         s.capability == Capability::Activate && s.state == StepState::Undone
                     })
                 }),
+                reason,
             }
         }
     }
-}
-
-fn refund_reason(order: &Order, place: Place) -> String {
-    let failure = place
-        .business_order
-        .and_then(|index| order.business_orders[index].failure.as_ref())
-        .or(order.failure.as_ref());
-    // A repeated call says what the first one said, so what was known first stays: a failure is there before the refund
-    // that it causes, and a cancel may come in between.
-    let text = match (failure, &order.cancel_reason) {
-        (Some(failure), Some(reason)) if failure.reason == CANCELLED_ON_REQUEST => reason.clone(),
-        (Some(failure), _) => failure.reason.clone(),
-        (None, Some(reason)) => reason.clone(),
-        (None, None) => "compensation".to_owned(),
-    };
-    text.chars().take(200).collect()
 }
 
 fn service(order: &Order, business_order: &BusinessOrder) -> ServiceOrder {
@@ -332,12 +203,14 @@ fn restock(order: &Order, business_order: &BusinessOrder, step_id: &str) -> Rest
     let mut restock = Restock { reason: flow::return_reason(order), ..Restock::default() };
     for (_, plan) in lines {
         match &plan.original {
-            Some(original) if !plan.demands.is_empty() => {
-                let units = plan.demands.iter().map(|(_, units)| units).sum();
-                let line = (original.reservation_id.clone(), original.item_key.clone(), units);
-                restock.linked.push(line);
+            Some(original) => {
+                restock.linked.extend(plan.demands.iter().map(|(pool_code, units)| Linked {
+                    reservation_id: original.reservation_id.clone(),
+                    line_key: original.item_key.clone(),
+                    pool_code: pool_code.clone(),
+                    units: *units,
+                }));
             }
-            Some(_) => {}
             None => restock.unlinked.extend(plan.demands.iter().cloned()),
         }
     }

@@ -7,23 +7,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use throughline_kit::clock::Instant;
-use throughline_kit::error::Error;
-use throughline_kit::idempotency::{FirstAnswer, RequestKey};
-use throughline_proto::order::v1 as proto;
+use throughline_kit::error::{Error, Kind};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Ask, Context, Message, Wish};
+use super::{Context, Message};
 use crate::announce::announce;
 use crate::apply::apply;
-use crate::convert;
 use crate::decide::decide;
 use crate::error::{DOMAIN, OrderError};
-use crate::event::{Command, Direction, Event, Outcome};
+use crate::event::{Command, Event};
 use crate::order::{Order, OrderId, Place};
-use crate::plan::{Trigger, plan};
-use crate::step::{Capability, StepState};
 use crate::store::{ORDER_OVERTAKEN, SaveOrders};
-use crate::work::{Work, due, next_due, reference};
+use crate::work::{Work, due, next_due};
+
+mod wish;
 
 /// Messages decided in one round, and so at most in one commit.
 const MAX_MESSAGES_PER_ROUND: usize = 256;
@@ -38,6 +35,8 @@ struct Live {
     order: Arc<Order>,
     in_flight: HashSet<Place>,
     timer: Option<Instant>,
+    /// An answer may have been lost: the order recovers before anything else is decided.
+    unheard: bool,
 }
 
 struct Shard {
@@ -95,107 +94,69 @@ impl Shard {
 
     async fn take(&mut self, message: Message, round: &mut Round) {
         match message {
+            // It was asked for before its adoption came, and is live already.
+            Message::Adopt(order) if self.live.contains_key(&order.id) => {
+                self.context.live.fetch_sub(1, Ordering::Relaxed);
+            }
             Message::Adopt(order) => {
                 let order_id = order.id.clone();
-                let live = Live { order: Arc::new(*order), in_flight: HashSet::new(), timer: None };
-                self.live.insert(order_id.clone(), live);
-                let _ = self.decide(&order_id, &Command::Advance, round);
-                round.touched.push(order_id);
+                self.own(*order);
+                self.go(&order_id, &Command::Advance, round);
             }
+            Message::Find(order_id) => match self.find(&order_id, round).await {
+                Err(error) if error.kind != Kind::NotFound => {
+                    // Whoever repeats the submission asks again.
+                    tracing::warn!(%error, %order_id, "look for an order without an owner");
+                }
+                Ok(_) | Err(_) => {}
+            },
             Message::Returned { order_id, place, direction, outcome } => {
                 if let Some(live) = self.live.get_mut(&order_id) {
                     live.in_flight.remove(&place);
                     let returned = Command::Settle { place, direction, outcome };
-                    let _ = self.decide(&order_id, &returned, round);
-                    round.touched.push(order_id);
+                    self.go(&order_id, &returned, round);
                 }
             }
             Message::Ask(ask) => self.ask(*ask, round).await,
         }
     }
 
-    async fn ask(&mut self, ask: Ask, round: &mut Round) {
-        let Ask { order_id, wish, answer } = ask;
-        if self.live.contains_key(&order_id) {
-            match self.grant(&order_id, wish, round) {
-                Ok(()) => {
-                    round.touched.push(order_id.clone());
-                    round.answers.push((answer, order_id));
-                }
-                Err(refusal) => drop(answer.send(Err(refusal))),
-            }
-            return;
-        }
-        let outcome = match wish {
-            // News of a payment for an order that has ended, or is not here: nothing to do.
-            Wish::Payment(_) => Err(OrderError::NotFound(order_id.to_string()).into()),
-            Wish::Command(..) | Wish::Report { .. } => self.ended(&order_id, &wish).await,
-        };
-        drop(answer.send(outcome));
+    fn own(&mut self, order: Order) {
+        let order_id = order.id.clone();
+        let order = Arc::new(order);
+        let live = Live { order, in_flight: HashSet::new(), timer: None, unheard: true };
+        self.live.insert(order_id, live);
     }
 
-    /// Answers for an order that is not live, and so is terminal.
-    async fn ended(&self, order_id: &OrderId, wish: &Wish) -> Result<Arc<Order>, Error> {
+    /// Owns a stored order that lost its owner. Gives the order when it has ended.
+    async fn find(
+        &mut self,
+        order_id: &OrderId,
+        round: &mut Round,
+    ) -> Result<Option<Order>, Error> {
+        if self.live.contains_key(order_id) {
+            return Ok(None);
+        }
         let found = self.context.store.by_id(order_id.as_str()).await?;
         let order = found.ok_or_else(|| OrderError::NotFound(order_id.to_string()))?;
-        match wish {
-            Wish::Command(command, _) => {
-                decide(&order, command, self.context.clock.now())?;
-            }
-            Wish::Report { reference, outcome } => {
-                settle_by_reference(&order, reference, outcome)?;
-            }
-            Wish::Payment(_) => {}
+        if order.ended_at.is_some() {
+            return Ok(Some(order));
         }
-        Ok(Arc::new(order))
+        self.context.live.fetch_add(1, Ordering::Relaxed);
+        self.own(order);
+        self.go(order_id, &Command::Advance, round);
+        Ok(None)
     }
 
-    fn grant(&mut self, order_id: &OrderId, wish: Wish, round: &mut Round) -> Result<(), Error> {
-        let order = self.current(order_id, round);
-        match wish {
-            Wish::Command(command, key) => {
-                let before = order.clone();
-                self.decide(order_id, &command, round)?;
-                if let Some(key) = key {
-                    let answer = self.cancel_answer(order_id, &before, key, round)?;
-                    round.save.answers.push(answer);
-                }
-                Ok(())
+    /// Decides about an order; one that cannot be decided about is tried again later.
+    fn go(&mut self, order_id: &OrderId, command: &Command, round: &mut Round) {
+        match self.decide(order_id, command, round) {
+            Err(error) if error.kind == Kind::Internal => {
+                let at = self.context.clock.now().plus(STORE_RETRY);
+                self.set_timer(order_id, Some(at));
             }
-            Wish::Report { reference, outcome } => {
-                match settle_by_reference(order, &reference, &outcome)? {
-                    Some(place) => self.decide(order_id, &news(place, outcome), round),
-                    None => Ok(()),
-                }
-            }
-            Wish::Payment(outcome) => {
-                let pays = order.steps.iter().position(|s| s.capability == Capability::Pay);
-                let waits = |step: &usize| order.steps[*step].state == StepState::Waiting;
-                // That an earlier attempt never arrived says nothing of one whose call is out.
-                let settles = !matches!(outcome, Outcome::NeverArrived(_));
-                match pays.filter(|step| settles || waits(step)) {
-                    Some(step) => {
-                        let place = Place { business_order: None, step };
-                        self.decide(order_id, &news(place, outcome), round)
-                    }
-                    None => Ok(()),
-                }
-            }
+            Ok(()) | Err(_) => round.touched.push(order_id.clone()),
         }
-    }
-
-    fn cancel_answer(
-        &self,
-        order_id: &OrderId,
-        before: &Order,
-        key: RequestKey,
-        round: &Round,
-    ) -> Result<FirstAnswer, Error> {
-        let response = proto::CancelOrderResponse {
-            order: Some(convert::customer_order(self.current(order_id, round))),
-            plan: Some(convert::plan(before, &plan(before, Trigger::CancelOrder))),
-        };
-        FirstAnswer::new(key, Ok(&response), self.context.clock.now())
     }
 
     /// The order as this round has it.
@@ -204,11 +165,15 @@ impl Shard {
     }
 
     fn decide(
-        &self,
+        &mut self,
         order_id: &OrderId,
         command: &Command,
         round: &mut Round,
     ) -> Result<(), Error> {
+        let live = self.live.get_mut(order_id).expect("only live orders are decided about");
+        if std::mem::take(&mut live.unheard) {
+            self.decide(order_id, &Command::Recover, round)?;
+        }
         let now = self.context.clock.now();
         let Some((mut order, events)) = advance(self.current(order_id, round), command, now)?
         else {
@@ -231,8 +196,7 @@ impl Shard {
             let Some((_, order_id)) = self.timers.pop_first() else { return };
             if let Some(live) = self.live.get_mut(&order_id) {
                 live.timer = None;
-                let _ = self.decide(&order_id, &Command::Advance, round);
-                round.touched.push(order_id);
+                self.go(&order_id, &Command::Advance, round);
             }
         }
     }
@@ -280,11 +244,15 @@ impl Shard {
                 let stored = self.context.store.by_id(order.id.as_str()).await;
                 if let (Ok(Some(stored)), Some(live)) = (stored, self.live.get_mut(&order.id)) {
                     live.order = Arc::new(stored);
+                    self.context.watches.publish(&live.order);
                 }
             }
         }
         let at = self.context.clock.now().plus(STORE_RETRY);
         for order_id in touched {
+            if let Some(live) = self.live.get_mut(&order_id) {
+                live.unheard = true;
+            }
             self.set_timer(&order_id, Some(at));
         }
     }
@@ -365,45 +333,4 @@ fn advance(
     let panicked =
         |_| Err(Error::internal(DOMAIN, format!("deciding about {} panicked", order.id)));
     advanced.unwrap_or_else(panicked)
-}
-
-/// News of how doing a step ended, from elsewhere than its call.
-fn news(place: Place, outcome: Outcome) -> Command {
-    Command::Settle { place, direction: Direction::Do, outcome }
-}
-
-/// Finds the step that a report is about: `None` when it has already ended so.
-fn settle_by_reference(
-    order: &Order,
-    wanted: &str,
-    outcome: &Outcome,
-) -> Result<Option<Place>, Error> {
-    // Outside systems report on what they were asked for, and on nothing else.
-    let is_theirs = |capability| {
-        matches!(capability, Capability::Activate | Capability::OpenAccount | Capability::Ship)
-    };
-    let found = order
-        .places()
-        .filter(|(_, step)| is_theirs(step.capability))
-        .find(|(place, _)| reference(order, *place) == wanted);
-    let (place, step) =
-        found.ok_or_else(|| OrderError::StepNotFound(order.id.to_string(), wanted.to_owned()))?;
-    let succeeded = matches!(outcome, Outcome::Succeeded(_));
-    match step.state {
-        StepState::Running | StepState::Waiting | StepState::Retrying | StepState::Unknown => {
-            Ok(Some(place))
-        }
-        StepState::Succeeded | StepState::Undoing | StepState::Undone | StepState::UndoFailed
-            if succeeded =>
-        {
-            Ok(None)
-        }
-        StepState::Failed if !succeeded => Ok(None),
-        StepState::Scheduled
-        | StepState::Succeeded
-        | StepState::Failed
-        | StepState::Undoing
-        | StepState::Undone
-        | StepState::UndoFailed => Err(OrderError::StepAlreadyEnded.into()),
-    }
 }

@@ -8,8 +8,9 @@ use throughline_proto::product::v1::decision_service_client::DecisionServiceClie
 
 use super::{Peers, money, outcome, unreadable};
 use crate::event::{Gain, Outcome, Preparation, PreparedBusinessOrder};
+use crate::failure::Failure;
 use crate::flow;
-use crate::order::{Action, Failure, Item, ItemPlan, Order};
+use crate::order::{Action, Item, ItemPlan, Order};
 
 const PRODUCT: &str = "product";
 
@@ -72,7 +73,7 @@ fn blocked(checked: &proto::CheckConfigurationResponse) -> Option<Failure> {
     } else {
         format!("{}; {}", verdict.message, verdict.remedy)
     };
-    Some(Failure { reason: verdict.reason, domain: PRODUCT.to_owned(), message })
+    Some(Failure::heard(&verdict.reason, PRODUCT, &message))
 }
 
 fn assemble(

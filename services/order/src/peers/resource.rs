@@ -59,11 +59,16 @@ impl Peers {
         outcome(result, |_| Outcome::Succeeded(Gain::Nothing))
     }
 
-    pub(super) async fn release(&self, order: &Order, request_id: String) -> Outcome {
+    pub(super) async fn release(
+        &self,
+        order: &Order,
+        request_id: String,
+        reason: String,
+    ) -> Outcome {
         let request = self.context(order).request(proto::ReleaseReservationRequest {
             request_id,
             reservation_id: order.reservation_id.clone(),
-            reason: order.failure.as_ref().map(|f| f.reason.clone()).unwrap_or_default(),
+            reason,
         });
         let result =
             ReservationServiceClient::new(self.client.channel()).release_reservation(request).await;
@@ -76,6 +81,7 @@ impl Peers {
         request_id: String,
         item_keys: Vec<String>,
         used: bool,
+        reason: String,
     ) -> Outcome {
         let disposition = if used {
             proto::ReturnDisposition::Quarantine
@@ -98,7 +104,6 @@ impl Peers {
                 disposition: disposition.into(),
             })
             .collect();
-        let reason = order.failure.as_ref().map(|f| f.reason.clone()).unwrap_or_default();
         self.return_units(order, request_id, lines, reason).await
     }
 
@@ -109,9 +114,12 @@ impl Peers {
         restock: Restock,
     ) -> Outcome {
         let disposition = proto::ReturnDisposition::Restock.into();
-        let linked = restock.linked.into_iter().map(|(reservation_id, line_key, quantity)| {
-            let pool_code = String::new();
-            proto::ReturnLine { reservation_id, line_key, pool_code, quantity, disposition }
+        let linked = restock.linked.into_iter().map(|linked| proto::ReturnLine {
+            reservation_id: linked.reservation_id,
+            line_key: linked.line_key,
+            pool_code: linked.pool_code,
+            quantity: linked.units,
+            disposition,
         });
         let unlinked = restock.unlinked.into_iter().map(|(pool_code, quantity)| {
             let (reservation_id, line_key) = (String::new(), String::new());

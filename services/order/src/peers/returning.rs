@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{Peers, failure};
-use crate::business_order::BusinessOrderState;
 use crate::claim::{Claim, ClaimLines, Share, Taken};
 use crate::error::DOMAIN;
 use crate::event::{Gain, Outcome, Preparation};
-use crate::order::{Action, Failure, Item, Order, Original, ReturnOf};
+use crate::failure::Failure;
+use crate::order::{Action, Item, Order, Original, ReturnOf};
 
 impl Peers {
     /// Completes a preparation with what its linked returns take back, and for how much.
@@ -34,6 +34,7 @@ impl Peers {
             let plan = &mut preparation.items[found.index];
             plan.charge.minor = amount;
             plan.original = Some(found.original);
+            plan.demands = found.demands;
         }
         Outcome::Succeeded(Gain::Prepared(preparation))
     }
@@ -53,14 +54,14 @@ impl Peers {
             }
             let source = sources.get_mut(number.as_str()).expect("just inserted");
             let agreed = item.agreed_price.map(|_| preparation.items[index].charge.minor);
-            let (original, claim) = source.take(item, agreed).ok_or_else(|| {
+            let taken = source.take(item, agreed).ok_or_else(|| {
                 let message = format!(
                     "order {number} delivered no line like {} × {} that could come back",
                     item.quantity, item.offering
                 );
                 refused("ORIGINAL_LINE_NOT_FOUND", message)
             })?;
-            originals.push(Found { index, original, claim });
+            originals.push(Found { index, ..taken });
         }
         Ok(originals)
     }
@@ -71,6 +72,11 @@ impl Peers {
         let original = found.ok_or_else(|| {
             refused("ORIGINAL_NOT_FOUND", format!("no order {number} to return from"))
         })?;
+        if original.ended_at.is_none() {
+            // While it runs, its own compensation may still give the same money back.
+            let message = format!("order {number} is under way; return from it after its end");
+            return Err(refused("ORIGINAL_IN_PROGRESS", message));
+        }
         let taken = self.store.taken_of(original.id.as_str(), order.id.as_str()).await;
         Ok(Source { order: original, taken: taken.map_err(not_read)? })
     }
@@ -80,6 +86,8 @@ impl Peers {
 struct Found {
     index: usize,
     original: Original,
+    /// Pools and units that were taken for what comes back.
+    demands: Vec<(String, i64)>,
     claim: Claim,
 }
 
@@ -90,16 +98,8 @@ struct Source {
 }
 
 impl Source {
-    fn take(&mut self, wanted: &Item, agreed_minor: Option<i64>) -> Option<(Original, Claim)> {
+    fn take(&mut self, wanted: &Item, agreed_minor: Option<i64>) -> Option<Found> {
         let order = &self.order;
-        // While it runs, its own compensation may still give the same money back.
-        order.ended_at?;
-        let delivered = |item: &Item| {
-            order.business_orders.iter().any(|bo| {
-                bo.state == BusinessOrderState::Done
-                    && bo.item_keys.binary_search(&item.key).is_ok()
-            })
-        };
         let taken_of = |item: &Item| self.taken.get(&item.key).map_or(0, |share| share.units);
         let plans = order.item_plans.as_deref().unwrap_or_default();
         let (item, plan) = order.items.iter().zip(plans).find(|(item, _)| {
@@ -107,7 +107,7 @@ impl Source {
                 && item.offering == wanted.offering
                 && item.agreed_price == wanted.agreed_price
                 && item.quantity - taken_of(item) >= wanted.quantity
-                && delivered(item)
+                && order.has_delivered(item)
         })?;
         self.taken.entry(item.key.clone()).or_default().units += wanted.quantity;
         let original = Original {
@@ -123,19 +123,18 @@ impl Source {
             sold: Share { units: item.quantity, minor: plan.charge.minor },
             agreed_minor,
         };
-        Some((original, claim))
+        let units =
+            |(pool, sold): &(String, i64)| (pool.clone(), sold / item.quantity * wanted.quantity);
+        let demands = plan.demands.iter().map(units).collect();
+        Some(Found { index: 0, original, demands, claim })
     }
 }
 
 fn refused(reason: &str, message: String) -> Outcome {
-    Outcome::Declined(Failure { reason: reason.to_owned(), domain: DOMAIN.to_owned(), message })
+    Outcome::Declined(Failure::new(reason, DOMAIN, message))
 }
 
 /// Another return took the units between the look and the claim; the next look says whether some are left.
 fn overtaken() -> Failure {
-    Failure {
-        reason: "RETURN_OVERTAKEN".to_owned(),
-        domain: DOMAIN.to_owned(),
-        message: "another return of the same line came first".to_owned(),
-    }
+    Failure::new("RETURN_OVERTAKEN", DOMAIN, "another return of the same line came first")
 }

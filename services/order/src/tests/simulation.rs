@@ -121,7 +121,7 @@ impl Simulation {
         }
         let may_refuse = !matches!(
             work.task,
-            Task::Release
+            Task::Release { .. }
                 | Task::ReturnAllocated { .. }
                 | Task::Refund { .. }
                 | Task::Deactivate { .. }
@@ -143,12 +143,16 @@ impl Simulation {
         }
     }
 
-    /// Memory and calls are lost; the order is what was stored.
+    /// Memory and answers are lost, calls may have arrived; the order is what was stored.
     fn restart(&mut self) {
+        for (_, work) in std::mem::take(&mut self.out) {
+            if self.random.one_in(2) {
+                self.answer(&work, true);
+            }
+        }
         let stored = serde_json::to_string(&self.order).expect("writes");
         self.order = serde_json::from_str(&stored).expect("reads");
-        self.out.clear();
-        self.command(&Command::Advance);
+        self.command(&Command::Recover);
     }
 
     fn command(&mut self, command: &Command) {

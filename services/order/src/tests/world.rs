@@ -8,10 +8,9 @@ use throughline_kit::money::{Currency, Money};
 
 use crate::apply::apply;
 use crate::event::{Event, Gain, Outcome, Preparation, PreparedBusinessOrder};
+use crate::failure::Failure;
 use crate::follow_up::PAYMENT_EXPIRED;
-use crate::order::{
-    Action, Customer, Failure, Item, ItemPlan, Order, OrderId, PaymentPlan, Place, Policy,
-};
+use crate::order::{Action, Customer, Item, ItemPlan, Order, OrderId, PaymentPlan, Place, Policy};
 use crate::work::{Task, Work};
 
 pub(super) const START: Instant = Instant(1_000_000_000);
@@ -145,7 +144,7 @@ impl World {
                 }
                 outcome
             }
-            Task::Release => {
+            Task::Release { .. } => {
                 self.held = false;
                 done
             }

@@ -145,3 +145,16 @@ on_each_database!(
         center
     }
 );
+
+on_each_database!(money_that_comes_after_the_end_goes_back_once,
+    expecting "gave back money", async |mut center: Center| {
+    let (id, payment) = waiting(&mut center).await;
+    center.outside.payer_is_declined(&payment);
+    center.becomes(&id, OrderState::Rejected).await;
+    center.outside.money_comes_late(&payment);
+    center.called("CreateRefund", 1).await;
+    center.outside.repeat_news();
+    center.called("CreateRefund", 2).await;
+    assert_eq!(center.outside.money(), (850, 850));
+    center
+});

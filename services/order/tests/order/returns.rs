@@ -112,7 +112,7 @@ on_each_database!(only_what_the_same_channel_delivered_comes_back, async |mut ce
     let number = request.channel_order_id.clone();
     let running = center.submit(request).await;
     let refused = take_back(&mut center, &number, 1).await;
-    assert_eq!(failure(&refused), "ORIGINAL_LINE_NOT_FOUND");
+    assert_eq!(failure(&refused), "ORIGINAL_IN_PROGRESS");
     center.cancel(&running).await.expect("cancelled");
     center.outside.let_go();
     center.ends(&running, OrderState::Cancelled).await;

@@ -32,6 +32,18 @@ impl Outside {
         self.announce("payment.closed", closed);
     }
 
+    /// The payment center takes money for what was closed, and the feed says so.
+    pub(crate) fn money_comes_late(&self, payment_order_id: &str) {
+        let paid = {
+            let mut books = self.books();
+            let owed = books.payments.get_mut(payment_order_id).expect("a payment order");
+            owed.state = PaymentOrderState::Paid.into();
+            owed.captured = owed.amount.clone();
+            owed.clone()
+        };
+        self.announce("payment.captured", paid);
+    }
+
     /// The channel brings what a refund waits for.
     pub(crate) fn refund_arrives(&self) {
         let mut books = self.books();
