@@ -65,6 +65,7 @@ async fn a_channel_reaches_neither_the_operators_methods_nor_the_internal_ones()
         ("resource.StockService/AdjustPool", "OPERATOR"),
         ("resource.StockService/ReceiveStock", "OPERATOR"),
         ("payment.PaymentService/ListPaymentOrders", "OPERATOR"),
+        ("payment.PaymentService/RecordReceipt", "OPERATOR"),
         ("notification.NotificationService/ListNotifications", "OPERATOR"),
         ("simulator.SimulatorControlService/AddRule", "OPERATOR"),
         ("gateway.RegistryService/RegisterInstance", "INTERNAL"),

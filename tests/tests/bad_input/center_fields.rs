@@ -27,8 +27,8 @@ async fn a_wrong_field_is_named_by_the_payment_center() {
         ("/amount/minorUnits", json!("-1"), "amount.minor_units"),
         ("/amount/currencyCode", json!("money"), "amount.currency_code"),
     ];
-    let (channel, operator) = (&world.desk.channel, &world.desk.operator);
-    check(channel, "payment.PaymentService/RecordReceipt", &good, &table).await;
+    let operator = &world.desk.operator;
+    check(operator, "payment.PaymentService/RecordReceipt", &good, &table).await;
     let lists = [("/pageSize", json!(-1), "page_size")];
     for method in ["payment.PaymentService/ListPaymentOrders", "payment.PaymentService/ListRefunds"]
     {

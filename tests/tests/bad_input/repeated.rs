@@ -75,7 +75,7 @@ async fn a_receipt_and_a_cancel_that_reuse_a_request_id_are_refused() {
             "amount": { "currencyCode": "CNY", "minorUnits": "9950" },
         })
     };
-    check(&desk.channel, "payment.PaymentService/RecordReceipt", cash("R-1"), cash("R-2")).await;
+    check(&desk.operator, "payment.PaymentService/RecordReceipt", cash("R-1"), cash("R-2")).await;
     assert_eq!(desk.end_of(&paid).await.state(), OrderState::Completed);
     let (cancelled, _) = waiting(desk, "leaves").await;
     let (kept, _) = waiting(desk, "stays").await;

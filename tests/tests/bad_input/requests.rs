@@ -22,13 +22,14 @@ const MAX_LISTEN_TIME: Duration = Duration::from_secs(20);
 async fn bytes_that_are_no_message_are_refused_and_harm_nobody() {
     let world = World::start().await;
     let desk = &world.desk;
-    for method in [
-        "throughline.order.v1.OrderService/SubmitOrder",
-        "throughline.order.v1.OrderService/ListOrders",
-        "throughline.payment.v1.PaymentService/RecordReceipt",
-        "throughline.resource.v1.StockService/GetPool",
-        "throughline.product.v1.DecisionService/QuotePrice",
-        "throughline.notification.v1.NotificationService/SendNotification",
+    let (channel, operator) = (&desk.channel, &desk.operator);
+    for (client, method) in [
+        (channel, "throughline.order.v1.OrderService/SubmitOrder"),
+        (channel, "throughline.order.v1.OrderService/ListOrders"),
+        (operator, "throughline.payment.v1.PaymentService/RecordReceipt"),
+        (channel, "throughline.resource.v1.StockService/GetPool"),
+        (channel, "throughline.product.v1.DecisionService/QuotePrice"),
+        (channel, "throughline.notification.v1.NotificationService/SendNotification"),
     ] {
         for garbage in [
             // A length that goes beyond the end, a group that never ends, an invalid tag, text that is not UTF-8.
@@ -37,7 +38,7 @@ async fn bytes_that_are_no_message_are_refused_and_harm_nobody() {
             &b"\x00\x00"[..],
             &b"\x0a\x02\xff\xfe"[..],
         ] {
-            let sent = send(&desk.channel, method, Request::new(Bytes::from_static(garbage))).await;
+            let sent = send(client, method, Request::new(Bytes::from_static(garbage))).await;
             let error = Error::from_status(&sent.expect_err("no message"));
             let found = (error.kind, error.reason.as_str());
             assert_eq!(
