@@ -120,10 +120,19 @@ pub(crate) struct NewRefund {
     pub(crate) trace_parent: String,
 }
 
+impl RefundId {
+    /// The id of the refund of an attempt's late money: it belongs to the attempt, so that it exists once.
+    pub(crate) fn of_late_money(attempt: &AttemptId) -> Self {
+        Self::derive(&[LATE_MONEY, attempt.as_str()])
+    }
+}
+
 impl Refund {
-    /// Reserves a part of what was captured.
+    /// Reserves a part of what was captured because it was owed. Money that came late goes back by the refunds in
+    /// `late`, all of it: those attempts give nothing else back, and what they gave back was not taken from the others.
     pub(crate) fn of_payment_order(
         order: &mut PaymentOrder,
+        late: &[Self],
         new: NewRefund,
         now: Instant,
         first_query_at: Instant,
@@ -132,9 +141,17 @@ impl Refund {
         if new.amount.currency != currency {
             return Err(Refusal::CurrencyMismatch { owed: currency, asked: new.amount.currency });
         }
-        let refundable = order.refundable_minor();
-        let captured = order.attempts.iter().find(|attempt| attempt.captured_minor > 0);
-        let Some(attempt) = captured.filter(|_| new.amount.minor <= refundable) else {
+        let came_late =
+            |attempt: &Attempt| late.iter().any(|r| r.id == RefundId::of_late_money(&attempt.id));
+        let wanted = order.attempts.iter().find(|a| a.captured_minor > 0 && !came_late(a));
+        let late_back: i64 = late
+            .iter()
+            .filter(|refund| refund.state != RefundState::Failed)
+            .map(|refund| refund.amount.minor)
+            .sum();
+        let given_back = order.refunding_minor + order.refunded_minor - late_back;
+        let refundable = wanted.map_or(0, |attempt| attempt.captured_minor - given_back);
+        let Some(attempt) = wanted.filter(|_| new.amount.minor <= refundable) else {
             return Err(Refusal::AmountExceedsRefundable {
                 payment_order_id: order.id.clone(),
                 refundable: Money::new(currency, refundable),
@@ -160,10 +177,10 @@ impl Refund {
         Self::pending(new, None, ChannelName::Sandbox, [now, first_query_at])
     }
 
-    /// Gives back all of a charge that nobody waits for any more. Its id belongs to the attempt, so that it exists once.
+    /// Gives back all of a charge that nobody waits for any more.
     pub(crate) fn of_late_money(order: &PaymentOrder, attempt: &Attempt, now: Instant) -> Self {
         let new = NewRefund {
-            id: RefundId::derive(&[LATE_MONEY, attempt.id.as_str()]),
+            id: RefundId::of_late_money(&attempt.id),
             amount: Money::new(order.amount.currency, attempt.captured_minor),
             order_id: order.order_id.clone(),
             payer_id: order.payer_id.clone(),

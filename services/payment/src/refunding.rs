@@ -37,7 +37,8 @@ impl Change for Request {
             Some(id) => {
                 let before = store::load(tx, id).await?;
                 let mut after = before.clone();
-                let refund = Refund::of_payment_order(&mut after, new, now, first_query_at)?;
+                let late = late_refunds(tx, &before).await?;
+                let refund = Refund::of_payment_order(&mut after, &late, new, now, first_query_at)?;
                 save_order(tx, &before, &mut after, now).await?;
                 (Some(after), refund)
             }
@@ -47,6 +48,15 @@ impl Change for Request {
         event::announce(tx, order.as_ref(), &[Event::RefundRequested(refund.clone())], occasion);
         Ok(convert::refund(&refund))
     }
+}
+
+/// The refunds of money that came when nobody waited for it.
+async fn late_refunds(tx: &mut Tx, order: &PaymentOrder) -> Result<Vec<Refund>, Error> {
+    let mut late = Vec::new();
+    for attempt in order.attempts.iter().filter(|attempt| attempt.captured_minor > 0) {
+        late.extend(store::refund::find(tx, &RefundId::of_late_money(&attempt.id)).await?);
+    }
+    Ok(late)
 }
 
 impl Center {

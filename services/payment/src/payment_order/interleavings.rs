@@ -10,7 +10,7 @@ use throughline_kit::clock::Instant;
 use super::tests::{new_attempt, new_order, new_refund, pounds, schedule};
 use super::*;
 use crate::attempt::Report;
-use crate::refund::{Refund, RefundReport, RefundState};
+use crate::refund::{LATE_MONEY, Refund, RefundReport, RefundState};
 
 /// How a charge stands at the channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,8 +244,10 @@ impl World {
             }
             Step::RequestRefund { minor } => {
                 let new = new_refund(minor);
-                let refund = Refund::of_payment_order(&mut self.order, new, self.now, self.now);
-                self.refunds.extend(refund);
+                let is_late = |refund: &&Refund| refund.reason == LATE_MONEY;
+                let late: Vec<_> = self.refunds.iter().filter(is_late).cloned().collect();
+                let (order, now) = (&mut self.order, self.now);
+                self.refunds.extend(Refund::of_payment_order(order, &late, new, now, now));
             }
             Step::RefundAnswers { which, how } => {
                 let report = match how {

@@ -74,8 +74,13 @@ pub(crate) struct DueRefund {
 
 /// Reads a refund in a transaction.
 pub(crate) async fn load(tx: &mut Tx, id: &RefundId) -> Result<Refund, Error> {
+    find(tx, id).await?.ok_or_else(|| missing(id))
+}
+
+/// Looks for a refund in a transaction.
+pub(crate) async fn find(tx: &mut Tx, id: &RefundId) -> Result<Option<Refund>, Error> {
     let row = tx.fetch_optional(SELECT, [id.as_str().into()]).await?;
-    row.as_ref().map_or_else(|| Err(missing(id)), refund)
+    row.as_ref().map(refund).transpose()
 }
 
 /// Reads a refund.

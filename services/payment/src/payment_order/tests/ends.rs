@@ -68,7 +68,7 @@ fn money_after_the_close_goes_back_whole() {
 fn refunds_never_exceed_what_was_captured_and_failed_ones_free_their_part() {
     let (mut order, _) = paid();
     let request = |order: &mut PaymentOrder, minor: i64| {
-        Refund::of_payment_order(order, new_refund(minor), NOW, LATER)
+        Refund::of_payment_order(order, &[], new_refund(minor), NOW, LATER)
     };
     let mut first = request(&mut order, 600).expect("captured 1000");
     let refusal = request(&mut order, 401).expect_err("600 is reserved");
@@ -88,4 +88,39 @@ fn refunds_never_exceed_what_was_captured_and_failed_ones_free_their_part() {
     third.settle(Some(&mut order), RefundReport::Succeeded, NOW);
     assert_eq!((order.state(), third.state), (State::Refunded, RefundState::Succeeded));
     assert_eq!(third.settle(Some(&mut order), RefundReport::Cancelled, NOW), [], "definite");
+}
+
+#[test]
+fn a_refund_is_taken_from_the_attempt_whose_money_was_wanted() {
+    let refused = || RefundReport::Declined { reason: "ACCOUNT_CLOSED".to_owned() };
+    // What became of the late money's refund, what is asked for, and whether it is given.
+    let table = [
+        (RefundReport::Pending, 1_000, true),
+        (RefundReport::Pending, 1_001, false),
+        (RefundReport::Succeeded, 1_000, true),
+        (RefundReport::Succeeded, 1_001, false),
+        (refused(), 1_000, true),
+        (refused(), 1_001, false),
+    ];
+    for (report, minor, is_given) in table {
+        let case = format!("{report:?}, {minor}");
+        let (mut order, dead) = started(CaptureMode::Automatic);
+        told(&mut order, &dead, declined());
+        let new = new_attempt(ChannelName::Sandbox, CaptureMode::Automatic);
+        let wanted = new.id.clone();
+        order.start_attempt(new, NOW, LATER).expect("the first was refused");
+        assert_eq!(told(&mut order, &wanted, charged(None)), [Event::Captured]);
+        let events = told(&mut order, &dead, charged(Some(1_000)));
+        let [Event::LateMoney(late)] = events.as_slice() else {
+            panic!("late money becomes a refund, not {events:?}");
+        };
+        let mut late = late.clone();
+        late.settle(Some(&mut order), report, NOW);
+        let late = [late];
+        let refund = Refund::of_payment_order(&mut order, &late, new_refund(minor), NOW, LATER);
+        let from = refund.ok().and_then(|refund| refund.charge).map(|charge| charge.attempt_id);
+        assert_eq!(from, is_given.then_some(wanted), "{case}");
+        let again = Refund::of_payment_order(&mut order, &late, new_refund(1_000), NOW, LATER);
+        assert_eq!(again.is_ok(), !is_given, "{case}: no more than was wanted");
+    }
 }
