@@ -1,5 +1,7 @@
 //! What the center refuses, one variant per thing that a caller can act on.
 
+use std::collections::BTreeSet;
+
 use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Kind};
 
@@ -86,6 +88,31 @@ pub(crate) enum Refusal {
         /// Reservation.
         reservation: ReservationId,
     },
+    /// The line has units of several pools, and not all of them come back.
+    #[error(
+        "line {line_key} of reservation {reservation} has units of {} pools; say by pool_code which come back,          one line for each pool",
+        pools.len()
+    )]
+    PoolCodeNeeded {
+        /// Path of the field.
+        path: String,
+        /// Reservation.
+        reservation: ReservationId,
+        /// Line.
+        line_key: String,
+        /// Pools of the line.
+        pools: BTreeSet<PoolCode>,
+    },
+    /// The line has nothing of the pool.
+    #[error("a field does not fit the reservation")]
+    LinePoolUnknown {
+        /// Path of the field.
+        path: String,
+        /// Reservation.
+        reservation: ReservationId,
+        /// Line.
+        line_key: String,
+    },
 }
 
 impl Refusal {
@@ -93,7 +120,9 @@ impl Refusal {
         match self {
             Self::PoolNotFound(_) | Self::ReservationNotFound(_) => Kind::NotFound,
             Self::ItemExists { .. } => Kind::AlreadyExists,
-            Self::LineUnknown { .. } => Kind::Invalid,
+            Self::LineUnknown { .. }
+            | Self::PoolCodeNeeded { .. }
+            | Self::LinePoolUnknown { .. } => Kind::Invalid,
             Self::PoolKindMismatch { .. }
             | Self::InsufficientStock { .. }
             | Self::ReservationExpired { .. }
@@ -112,7 +141,8 @@ impl Refusal {
             Self::ReservationExpired { .. } => "RESERVATION_EXPIRED",
             Self::ReservationResolved { .. } => "RESERVATION_RESOLVED",
             Self::QuantityExceedsUsed { .. } => "QUANTITY_EXCEEDS_USED",
-            Self::LineUnknown { .. } => "FIELD_INVALID",
+            Self::PoolCodeNeeded { .. } => "POOL_CODE_NEEDED",
+            Self::LineUnknown { .. } | Self::LinePoolUnknown { .. } => "FIELD_INVALID",
         }
     }
 }
@@ -147,6 +177,22 @@ impl From<Refusal> for Error {
             Refusal::LineUnknown { path, reservation } => {
                 let mut error = error.with("reservation_id", &reservation);
                 let wrong = format!("must be the key of a line of reservation {reservation}");
+                error.fields.push((path, wrong));
+                error
+            }
+            Refusal::PoolCodeNeeded { path, reservation, line_key, pools } => {
+                let pools: Vec<_> = pools.iter().map(PoolCode::as_str).collect();
+                let wrong = format!("must be one of {}", pools.join(", "));
+                let mut error =
+                    error.with("reservation_id", reservation).with("line_key", line_key);
+                error.fields.push((path, wrong));
+                error.with("pools", pools.join(","))
+            }
+            Refusal::LinePoolUnknown { path, reservation, line_key } => {
+                let wrong =
+                    format!("must be a pool of line {line_key} of reservation {reservation}");
+                let mut error =
+                    error.with("reservation_id", reservation).with("line_key", line_key);
                 error.fields.push((path, wrong));
                 error
             }

@@ -1,6 +1,6 @@
 //! Units that come back after use: which lines they come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Refusal;
 use crate::pool::{PoolCode, PoolKind};
@@ -22,8 +22,10 @@ pub(crate) struct LinkedReturn {
     pub(crate) path: String,
     /// Reservation.
     pub(crate) reservation: ReservationId,
-    /// Line; all its demands.
+    /// Line.
     pub(crate) line_key: String,
+    /// Its demands on this pool; `None` is all its demands.
+    pub(crate) pool: Option<PoolCode>,
     /// Units; `None` is all that is still used.
     pub(crate) quantity: Option<i64>,
     /// Where they go.
@@ -65,17 +67,42 @@ pub(crate) fn take_back(
     Ok(all)
 }
 
-fn take_line(reservation: &mut Reservation, want: &LinkedReturn) -> Result<Vec<Taken>, Refusal> {
-    if !reservation.lines.iter().any(|line| line.key == want.line_key) {
-        let path = format!("{}.line_key", want.path);
-        return Err(Refusal::LineUnknown { path, reservation: reservation.id.clone() });
+impl LinkedReturn {
+    fn covers(&self, line: &Line) -> bool {
+        line.key == self.line_key && self.pool.as_ref().is_none_or(|pool| line.pool == *pool)
     }
+}
+
+/// Refuses what the reservation has not, and a part of a line that leaves open from which of its pools: a unit would go
+/// back to a pool that it never came from.
+fn check_place(reservation: &Reservation, want: &LinkedReturn) -> Result<(), Refusal> {
+    let id = || reservation.id.clone();
+    let of_key = reservation.lines.iter().filter(|line| line.key == want.line_key);
+    let pools: BTreeSet<_> = of_key.map(|line| line.pool.clone()).collect();
+    let line_key = || want.line_key.clone();
+    let path = format!("{}.pool_code", want.path);
+    match &want.pool {
+        _ if pools.is_empty() => {
+            let path = format!("{}.line_key", want.path);
+            Err(Refusal::LineUnknown { path, reservation: id() })
+        }
+        Some(pool) if !pools.contains(pool) => {
+            Err(Refusal::LinePoolUnknown { path, reservation: id(), line_key: line_key() })
+        }
+        None if want.quantity.is_some() && pools.len() > 1 => {
+            Err(Refusal::PoolCodeNeeded { path, reservation: id(), line_key: line_key(), pools })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn take_line(reservation: &mut Reservation, want: &LinkedReturn) -> Result<Vec<Taken>, Refusal> {
+    check_place(reservation, want)?;
     let confirmed = reservation.state == ReservationState::Confirmed;
     let still_used = |line: &Line| {
         if confirmed { line.quantity - line.returned } else { 0 }
     };
-    let of_key = |line: &&mut Line| line.key == want.line_key;
-    let used = reservation.lines.iter_mut().filter(of_key).map(|line| still_used(line)).sum();
+    let used = reservation.lines.iter().filter(|line| want.covers(line)).map(still_used).sum();
     let requested = want.quantity.unwrap_or(used);
     if requested > used {
         return Err(Refusal::QuantityExceedsUsed {
@@ -87,7 +114,7 @@ fn take_line(reservation: &mut Reservation, want: &LinkedReturn) -> Result<Vec<T
     }
     let mut left = requested;
     let mut taken = Vec::new();
-    for line in reservation.lines.iter_mut().filter(of_key) {
+    for line in reservation.lines.iter_mut().filter(|line| want.covers(line)) {
         let quantity = left.min(still_used(line));
         if quantity == 0 {
             continue;
@@ -143,8 +170,8 @@ mod tests {
         }
     }
 
-    /// Key of a line, and units.
-    type Wanted = (&'static str, Option<i64>);
+    /// Key of a line, pool, and units.
+    type Wanted = (&'static str, Option<&'static str>, Option<i64>);
     /// Position of a demand, and units.
     type Units = (i64, i64);
 
@@ -152,10 +179,11 @@ mod tests {
         let mut all = BTreeMap::from([(reservation.id.clone(), reservation.clone())]);
         let wanted: Vec<_> = wanted
             .iter()
-            .map(|(key, quantity)| LinkedReturn {
+            .map(|(key, pool, quantity)| LinkedReturn {
                 path: "lines[0]".to_owned(),
                 reservation: reservation.id.clone(),
                 line_key: (*key).to_owned(),
+                pool: pool.map(|code| PoolCode::parse(code).expect("valid")),
                 quantity: *quantity,
                 disposition: Disposition::Restock,
             })
@@ -166,13 +194,13 @@ mod tests {
 
     #[test]
     fn units_are_taken_from_the_demands_of_a_line_in_order() {
-        let reservation = confirmed(&[("1", "a", 3), ("2", "a", 1), ("1", "b", 2)]);
+        let reservation = confirmed(&[("1", "a", 3), ("2", "a", 1), ("1", "a", 2)]);
         let table: [(&[Wanted], &[Units]); 5] = [
-            (&[("1", None)], &[(0, 3), (2, 2)]),
-            (&[("1", Some(4))], &[(0, 3), (2, 1)]),
-            (&[("1", Some(2)), ("1", Some(2))], &[(0, 2), (0, 1), (2, 1)]),
-            (&[("1", None), ("1", None)], &[(0, 3), (2, 2)]),
-            (&[("2", Some(1))], &[(1, 1)]),
+            (&[("1", None, None)], &[(0, 3), (2, 2)]),
+            (&[("1", None, Some(4))], &[(0, 3), (2, 1)]),
+            (&[("1", None, Some(2)), ("1", Some("a"), Some(2))], &[(0, 2), (0, 1), (2, 1)]),
+            (&[("1", None, None), ("1", None, None)], &[(0, 3), (2, 2)]),
+            (&[("2", None, Some(1))], &[(1, 1)]),
         ];
         for (wanted, taken) in table {
             assert_eq!(take(&reservation, wanted).expect("allowed"), taken, "{wanted:?}");
@@ -180,30 +208,60 @@ mod tests {
     }
 
     #[test]
+    fn units_of_a_line_go_back_to_the_pool_that_is_named() {
+        let reservation = confirmed(&[("1", "a", 3), ("2", "b", 1), ("1", "b", 2)]);
+        let table: [(&[Wanted], &[Units]); 4] = [
+            (&[("1", Some("b"), Some(1))], &[(2, 1)]),
+            (&[("1", Some("a"), Some(1)), ("1", Some("b"), None)], &[(0, 1), (2, 2)]),
+            (&[("1", Some("b"), Some(2)), ("1", None, None)], &[(2, 2), (0, 3)]),
+            (&[("2", None, Some(1))], &[(1, 1)]),
+        ];
+        for (wanted, taken) in table {
+            assert_eq!(take(&reservation, wanted).expect("allowed"), taken, "{wanted:?}");
+        }
+        let refusal = take(&reservation, &[("1", Some("b"), Some(3))]).expect_err("2 of b");
+        assert!(matches!(refusal, Refusal::QuantityExceedsUsed { used: 2, .. }), "{refusal}");
+        let refusal = take(&reservation, &[("2", Some("a"), None)]).expect_err("none of a");
+        assert!(matches!(refusal, Refusal::LinePoolUnknown { .. }), "{refusal}");
+    }
+
+    #[test]
+    fn a_part_of_a_line_with_several_pools_names_its_pool() {
+        let reservation = confirmed(&[("1", "a", 3), ("1", "b", 2)]);
+        for quantity in [1, 3, 5] {
+            let refusal = take(&reservation, &[("1", None, Some(quantity))]).expect_err("of which");
+            let Refusal::PoolCodeNeeded { path, pools, .. } = refusal else {
+                panic!("{refusal}");
+            };
+            assert_eq!((path.as_str(), pools.len()), ("lines[0].pool_code", 2));
+        }
+    }
+
+    #[test]
     fn no_more_comes_back_than_is_used() {
         let reservation = confirmed(&[("1", "a", 3)]);
-        for wanted in [&[("1", Some(4))][..], &[("1", Some(2)), ("1", Some(2))]] {
+        for wanted in [&[("1", None, Some(4))][..], &[("1", None, Some(2)), ("1", None, Some(2))]] {
             let refusal = take(&reservation, wanted).expect_err("too many");
             assert!(matches!(refusal, Refusal::QuantityExceedsUsed { .. }), "{refusal}");
         }
         let held = Reservation { state: ReservationState::Held, ..reservation };
-        assert!(take(&held, &[("1", Some(1))]).is_err());
-        assert_eq!(take(&held, &[("1", None)]), Ok(vec![]));
+        assert!(take(&held, &[("1", None, Some(1))]).is_err());
+        assert_eq!(take(&held, &[("1", None, None)]), Ok(vec![]));
     }
 
     #[test]
     fn serial_items_come_back_all_at_once() {
         let mut reservation = confirmed(&[("1", "a", 2)]);
         reservation.lines[0].item_ids = vec!["x".to_owned(), "y".to_owned()];
-        let refusal = take(&reservation, &[("1", Some(1))]).expect_err("one of two");
+        let refusal = take(&reservation, &[("1", None, Some(1))]).expect_err("one of two");
         assert!(matches!(refusal, Refusal::PoolKindMismatch { .. }), "{refusal}");
-        assert_eq!(take(&reservation, &[("1", Some(2))]), Ok(vec![(0, 2)]));
+        assert_eq!(take(&reservation, &[("1", None, Some(2))]), Ok(vec![(0, 2)]));
     }
 
     #[test]
     fn an_unknown_line_is_named_by_its_path() {
         let reservation = confirmed(&[("1", "a", 2)]);
-        let refusal = take(&reservation, &[("9", None)]).expect_err("no such line");
+        let refusal = take(&reservation, &[("9", None, None)]).expect_err("no such line");
         assert!(
             matches!(refusal, Refusal::LineUnknown { path, .. } if path == "lines[0].line_key")
         );

@@ -33,10 +33,10 @@ pub(crate) fn returns(
     for (i, line) in request.lines.iter().enumerate() {
         let path = format!("lines[{i}]");
         match (line.reservation_id.is_empty(), line.pool_code.is_empty()) {
-            (false, true) => returns.linked.extend(linked(&mut violations, path, line)),
+            (false, _) => returns.linked.extend(linked(&mut violations, path, line)),
             (true, false) => returns.unlinked.extend(unlinked(&mut violations, &path, line)),
-            (true, true) | (false, false) => {
-                violations.add(path, "must have either reservation_id and line_key, or pool_code");
+            (true, true) => {
+                violations.add(path, "must have reservation_id and line_key, or pool_code");
             }
         }
     }
@@ -51,12 +51,17 @@ fn linked(
     let reservation = violations
         .take(format!("{path}.reservation_id"), ReservationId::parse(&line.reservation_id));
     violations.length(&format!("{path}.line_key"), &line.line_key, 1, MAX_KEY_LENGTH);
+    let pool = match line.pool_code.as_str() {
+        "" => None,
+        code => violations.take(format!("{path}.pool_code"), PoolCode::parse(code)),
+    };
     violations.range(&format!("{path}.quantity"), line.quantity, 0, MAX_QUANTITY);
     let disposition = disposition(violations, &path, line);
     Some(LinkedReturn {
         path,
         reservation: reservation?,
         line_key: line.line_key.clone(),
+        pool,
         quantity: Some(line.quantity).filter(|quantity| *quantity > 0),
         disposition: disposition?,
     })

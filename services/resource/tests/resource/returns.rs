@@ -31,6 +31,10 @@ fn unlinked(pool_code: &str, quantity: i64) -> proto::ReturnLine {
     proto::ReturnLine { pool_code: pool_code.to_owned(), ..linked("", "", quantity, Restock) }
 }
 
+fn of_pool(pool_code: &str, line: proto::ReturnLine) -> proto::ReturnLine {
+    proto::ReturnLine { pool_code: pool_code.to_owned(), ..line }
+}
+
 async fn bought(center: &Center, demands: &[proto::Demand]) -> String {
     let held = center.reserve(demands, seconds(60)).await.expect("reserve");
     center.confirm(&held.reservation_id).await.expect("confirm");
@@ -124,6 +128,31 @@ async fn serial_items_come_back_by_line_and_at_once() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_line_comes_back_to_the_pool_that_it_names() {
+    let _log = no_unexpected_warnings(&[]);
+    for database in each_database().await {
+        let center = Center::start(&database, fixed_clock(), without_sweeper()).await;
+        center.receive(&[counted("a", 5), counted("b", 5)]).await.expect("receive");
+        let id = bought(&center, &[demand("1", "a", 2), demand("1", "b", 2)]).await;
+        let unsaid = center.give_back(&[linked(&id, "1", 1, Restock)]).await;
+        let refusal = unsaid.expect_err("of which pool");
+        assert_eq!((refusal.kind, &*refusal.reason), (Kind::Invalid, "POOL_CODE_NEEDED"));
+        assert_eq!(refusal.metadata["pools"], "a,b");
+        assert_eq!(refusal.fields[0].0, "lines[0].pool_code");
+        let of_b = of_pool("b", linked(&id, "1", 1, Restock));
+        assert_eq!(center.give_back(&[of_b]).await, Ok(1));
+        assert_eq!(center.buckets("a").await, [3, 0, 2, 0]);
+        assert_eq!(center.buckets("b").await, [4, 0, 1, 0]);
+        assert_eq!(center.give_back(&[linked(&id, "1", 0, Restock)]).await, Ok(3));
+        for pool in ["a", "b"] {
+            assert_eq!(center.buckets(pool).await, [5, 0, 0, 0]);
+            center.verify(pool).await;
+        }
+        center.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn goods_that_no_reservation_knows_are_new_stock() {
     let _log = no_unexpected_warnings(&[]);
     for database in each_database().await {
@@ -156,12 +185,14 @@ async fn what_cannot_come_back_is_named() {
             paths(center.give_back(&[linked(id, "9", 0, Restock)]).await),
             ["lines[0].line_key"]
         );
+        let elsewhere = of_pool("none", linked(id, "1", 0, Restock));
+        assert_eq!(paths(center.give_back(&[elsewhere]).await), ["lines[0].pool_code"]);
         let unknown = format!("res_{}", id::new_body());
         let returned = center.give_back(&[linked(&unknown, "1", 0, Restock)]).await;
         assert_eq!(reason(returned), "RESERVATION_NOT_FOUND");
         let bad = [
             linked("", "1", 1, Restock),
-            proto::ReturnLine { pool_code: "a".to_owned(), ..linked(id, "1", 1, Restock) },
+            proto::ReturnLine { pool_code: "a b".to_owned(), ..linked(id, "1", 1, Restock) },
             linked("res_1", "", -1, Restock),
             proto::ReturnLine { disposition: 9, ..linked(id, "1", 1, Restock) },
             unlinked("a b", 0),
@@ -169,7 +200,7 @@ async fn what_cannot_come_back_is_named() {
         ];
         let expected = [
             "lines[0]",
-            "lines[1]",
+            "lines[1].pool_code",
             "lines[2].reservation_id",
             "lines[2].line_key",
             "lines[2].quantity",
