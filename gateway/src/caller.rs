@@ -130,7 +130,8 @@ impl Grant {
         }
     }
 
-    fn covers(&self, method: &str) -> bool {
+    /// Whether it is about a method.
+    pub(crate) fn covers(&self, method: &str) -> bool {
         match self {
             Self::Everything => true,
             Self::Service(service) => {
@@ -185,12 +186,15 @@ pub(crate) enum Permission {
 }
 
 impl Caller {
-    /// Decides whether it may call a method: exposure first, then grants.
+    /// Decides whether it may call a method: exposure first, then grants. What is for people at work, centers and systems
+    /// get only by its name: a grant of a whole service is not meant to hand that out.
     pub(crate) fn permission(&self, method: &str, exposure: Exposure) -> Permission {
         if !reaches(self.kind, exposure) {
             return Permission::ExposureDenied;
         }
-        if self.method_grants.iter().any(|grant| grant.covers(method)) {
+        let by_name = exposure == Exposure::Operator && self.kind != CallerKind::Operator;
+        let suits = |grant: &Grant| !by_name || matches!(grant, Grant::Method(_));
+        if self.method_grants.iter().any(|grant| suits(grant) && grant.covers(method)) {
             Permission::Allowed
         } else {
             Permission::NotGranted
@@ -242,7 +246,7 @@ mod tests {
     #[test]
     fn exposure_decides_before_grants() {
         use CallerKind::{Center, Channel, Operator, System};
-        use Permission::{Allowed, ExposureDenied};
+        use Permission::{Allowed, ExposureDenied, NotGranted};
         let table = [
             (Channel, Exposure::Channel, Allowed),
             (Channel, Exposure::Operator, ExposureDenied),
@@ -251,8 +255,9 @@ mod tests {
             (Operator, Exposure::Operator, Allowed),
             (Operator, Exposure::Internal, ExposureDenied),
             (Center, Exposure::Channel, Allowed),
-            (Center, Exposure::Operator, Allowed),
+            (Center, Exposure::Operator, NotGranted),
             (Center, Exposure::Internal, Allowed),
+            (System, Exposure::Operator, NotGranted),
             (System, Exposure::Internal, Allowed),
             (System, Exposure::Unspecified, ExposureDenied),
         ];
@@ -279,6 +284,22 @@ mod tests {
         for (grants, method, expected) in table {
             let decided = caller(CallerKind::Channel, grants).permission(method, Exposure::Channel);
             assert_eq!(decided, expected, "{grants:?} {method}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_people_is_granted_to_others_only_by_its_name() {
+        let table = [
+            (CallerKind::Operator, "*", Permission::Allowed),
+            (CallerKind::Operator, "a.B/*", Permission::Allowed),
+            (CallerKind::Center, "a.B/*", Permission::NotGranted),
+            (CallerKind::Center, "a.B/C", Permission::Allowed),
+            (CallerKind::System, "a.B/C", Permission::Allowed),
+            (CallerKind::Channel, "a.B/C", Permission::ExposureDenied),
+        ];
+        for (kind, grant, expected) in table {
+            let decided = caller(kind, &[grant]).permission("a.B/C", Exposure::Operator);
+            assert_eq!(decided, expected, "{kind:?} {grant}");
         }
     }
 

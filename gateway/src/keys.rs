@@ -7,18 +7,10 @@ use std::path::{Path, PathBuf};
 
 use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Kind};
-use throughline_kit::identity::CallerKind;
 
+use crate::built_in;
 use crate::caller::{ApiKey, Caller, Grant};
 use crate::error::DOMAIN;
-
-const CENTERS: [&str; 6] = ["order", "payment", "resource", "product", "notification", "gateway"];
-const SYSTEMS: [&str; 6] =
-    ["provisioning", "billing", "logistics", "paychannel", "sms", "simulator"];
-const OPERATOR: &str = "operator";
-const DEMO_CHANNEL: &str = "demo-channel";
-/// Right of the demonstration channel to bring prices of its own.
-const AGREED_PRICE: &str = "agreed-price";
 
 /// Reads the key in a file: one line.
 pub fn load_key(path: &Path) -> Result<String, Error> {
@@ -32,20 +24,16 @@ pub(crate) fn built_in_callers(directory: &Path, now: Instant) -> Result<Vec<Cal
     fs::create_dir_all(directory).map_err(|e| failed(directory, &e))?;
     fs::set_permissions(directory, Permissions::from_mode(0o700))
         .map_err(|e| failed(directory, &e))?;
-    let kinds = CENTERS
-        .map(|name| (name, CallerKind::Center))
-        .into_iter()
-        .chain(SYSTEMS.map(|name| (name, CallerKind::System)))
-        .chain([(OPERATOR, CallerKind::Operator), (DEMO_CHANNEL, CallerKind::Channel)]);
-    kinds
-        .map(|(name, kind)| {
-            let rights = if name == DEMO_CHANNEL { vec![AGREED_PRICE.to_owned()] } else { vec![] };
+    built_in::ALL
+        .iter()
+        .map(|built_in| {
+            let grants = built_in.grants().map(Grant::parse).collect::<Result<_, _>>();
             Ok(Caller {
-                name: name.into(),
-                kind,
-                key_hash: key_of(directory, name)?.hash(),
-                method_grants: vec![Grant::Everything],
-                right_grants: rights,
+                name: built_in.name.into(),
+                kind: built_in.kind,
+                key_hash: key_of(directory, built_in.name)?.hash(),
+                method_grants: grants.map_err(|cause| Error::internal(DOMAIN, cause))?,
+                right_grants: built_in.rights.iter().map(|right| (*right).to_owned()).collect(),
                 created_at: now,
             })
         })
@@ -110,14 +98,14 @@ mod tests {
         let first = built_in_callers(directory.path(), Instant(1)).expect("make callers");
         let again = built_in_callers(directory.path(), Instant(1)).expect("make callers");
         assert_eq!(first, again);
-        let operator = path(directory.path(), OPERATOR);
+        let operator = path(directory.path(), "operator");
         let mode = fs::metadata(&operator).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::remove_file(&operator).expect("remove");
         let renewed = built_in_callers(directory.path(), Instant(1)).expect("make callers");
         let changed: Vec<_> = first.iter().zip(&renewed).filter(|(a, b)| a != b).collect();
         assert_eq!(changed.len(), 1);
-        assert_eq!(&*changed[0].0.name, OPERATOR);
+        assert_eq!(&*changed[0].0.name, "operator");
     }
 
     #[test]

@@ -35,6 +35,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
 
+mod built_in;
 mod caller;
 mod config;
 mod contract;

@@ -24,8 +24,11 @@ const INSERT_CALLER: &str = "INSERT INTO callers (name, kind, key_hash, method_g
      right_grants, created_at_us) VALUES ($1, $2, $3, $4, $5, $6)";
 const UPSERT_BUILT_IN_CALLER: &str = "INSERT INTO callers (name, kind, key_hash, method_grants, \
      right_grants, created_at_us) VALUES ($1, $2, $3, $4, $5, $6) \
-     ON CONFLICT (name) DO UPDATE SET key_hash = excluded.key_hash \
-     WHERE callers.key_hash <> excluded.key_hash";
+     ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, key_hash = excluded.key_hash, \
+     method_grants = excluded.method_grants, right_grants = excluded.right_grants \
+     WHERE callers.kind <> excluded.kind OR callers.key_hash <> excluded.key_hash \
+     OR callers.method_grants <> excluded.method_grants \
+     OR callers.right_grants <> excluded.right_grants";
 
 /// Reads all callers by name.
 pub(crate) async fn callers(database: &Database) -> Result<Vec<Caller>, Error> {
@@ -64,7 +67,7 @@ fn caller_row(caller: &Caller) -> [Value; 6] {
     ]
 }
 
-/// Makes the built-in callers, or gives those that are there the key of their file.
+/// Makes the built-in callers, or gives those that are there the key of their file and what this build lets them call.
 pub(crate) struct KeepBuiltInCallers(pub(crate) Vec<Caller>);
 
 impl Change for KeepBuiltInCallers {

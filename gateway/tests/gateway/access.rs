@@ -10,8 +10,9 @@ use throughline_proto::gateway::v1::access_service_client::AccessServiceClient;
 use throughline_proto::gateway::v1::registry_service_client::RegistryServiceClient;
 use throughline_proto::order::v1 as order;
 use throughline_proto::order::v1::order_service_client::OrderServiceClient;
+use throughline_proto::order::v1::step_callback_service_client::StepCallbackServiceClient;
 use throughline_proto::sms::v1::sms_service_client::SmsServiceClient;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status};
 
 use crate::backends::{start_orders, start_sms};
 use crate::calls::text;
@@ -27,8 +28,22 @@ async fn list_orders(channel: GatewayChannel) -> Result<(), Status> {
     OrderServiceClient::new(channel).list_orders(request).await.map(|_| ())
 }
 
+async fn list_callers(channel: GatewayChannel) -> Result<proto::ListCallersResponse, Status> {
+    let listed = AccessServiceClient::new(channel).list_callers(proto::ListCallersRequest {}).await;
+    listed.map(Response::into_inner)
+}
+
 async fn create(platform: &Platform, name: &str, grants: &[&str]) -> Result<String, Status> {
-    AccessServiceClient::new(platform.channel("operator"))
+    create_as(platform, "operator", name, grants).await
+}
+
+async fn create_as(
+    platform: &Platform,
+    caller: &str,
+    name: &str,
+    grants: &[&str],
+) -> Result<String, Status> {
+    AccessServiceClient::new(platform.channel(caller))
         .create_channel(proto::CreateChannelRequest {
             name: name.to_owned(),
             method_grants: grants.iter().map(|g| (*g).to_owned()).collect(),
@@ -81,8 +96,8 @@ async fn exposure_keeps_channels_and_operators_from_what_is_not_theirs() {
         assert_eq!(error.metadata["method"], "throughline.sms.v1.SmsService/SendSms");
         assert_eq!(error.metadata["exposure"], "EXPOSURE_INTERNAL");
     }
-    for name in ["demo-channel", "operator", "payment", "billing"] {
-        list_orders(platform.channel(name)).await.expect("exposed to everyone");
+    for name in ["demo-channel", "operator"] {
+        list_orders(platform.channel(name)).await.expect("exposed to both");
     }
     let mut registry = RegistryServiceClient::new(platform.channel("demo-channel"));
     let status =
@@ -91,6 +106,29 @@ async fn exposure_keeps_channels_and_operators_from_what_is_not_theirs() {
     assert_eq!(sms.seen.started(), 0);
     sms.stop().await;
     orders.stop().await;
+    platform.stop().await;
+}
+
+#[tokio::test]
+async fn centers_and_systems_reach_what_their_work_needs_and_nothing_else() {
+    let _log = no_unexpected_warnings(&[]);
+    let database = &each_database().await[0];
+    let mut platform = Platform::start(database).await;
+    for name in ["payment", "sms"] {
+        RegistryServiceClient::new(platform.channel(name))
+            .list_services(proto::ListServicesRequest {})
+            .await
+            .expect("granted by its name");
+        let refused = [
+            list_orders(platform.channel(name)).await.expect_err("not its work"),
+            list_callers(platform.channel(name)).await.expect_err("for operators"),
+            create_as(&platform, name, "back-door", &[]).await.expect_err("for operators"),
+        ];
+        for status in refused {
+            assert_eq!(status.code(), Code::PermissionDenied);
+            assert_eq!(reason(&status), "METHOD_NOT_GRANTED", "{name}");
+        }
+    }
     platform.stop().await;
 }
 
@@ -165,8 +203,7 @@ async fn callers_are_listed_without_keys_and_kept_over_restarts() {
         let mut platform = Platform::start(&database).await;
         let key = platform.key("operator");
         let lists = async |platform: &Platform| {
-            let mut client = AccessServiceClient::new(platform.channel("operator"));
-            client.list_callers(proto::ListCallersRequest {}).await.expect("listed").into_inner()
+            list_callers(platform.channel("operator")).await.expect("listed")
         };
         let before = lists(&platform).await;
         assert_eq!(before.callers.len(), 14);
@@ -190,9 +227,10 @@ async fn nobody_can_say_to_be_somebody_else() {
     let _log = no_unexpected_warnings(&[]);
     let database = &each_database().await[0];
     let mut platform = Platform::start(database).await;
+    let sms = start_sms(&platform).await;
     let (orders, _sender) = start_orders(&platform).await;
-    let forged = || {
-        let mut request = Request::new(order::SubmitOrderRequest::default());
+    fn forged<T>(message: T) -> Request<T> {
+        let mut request = Request::new(message);
         for key in ["x-caller", "x-channel", "x-operator", "x-rights", "x-order-id"] {
             request.metadata_mut().insert(key, "forged".parse().expect("a value"));
         }
@@ -200,17 +238,35 @@ async fn nobody_can_say_to_be_somebody_else() {
         request.metadata_mut().insert("x-caller-kind", "CENTER".parse().expect("a value"));
         request.metadata_mut().insert("x-custom", "kept".parse().expect("a value"));
         request
-    };
+    }
     let table = [
         ("demo-channel", "CHANNEL", Some("demo-channel"), None, Some("agreed-price"), None),
         ("operator", "OPERATOR", None, Some("operator"), None, None),
-        ("payment", "CENTER", None, None, None, Some("forged")),
+        ("notification", "CENTER", None, None, None, Some("forged")),
         ("billing", "SYSTEM", None, None, None, Some("forged")),
     ];
     for (name, kind, channel, operator, rights, order_id) in table {
-        let mut client = OrderServiceClient::new(platform.channel(name));
-        client.submit_order(forged()).await.expect("carried");
-        let seen = orders.seen.last();
+        let caller = platform.channel(name);
+        let seen = match name {
+            "notification" => {
+                let sent = SmsServiceClient::new(caller).send_sms(forged(text("hello"))).await;
+                sent.expect("carried");
+                sms.seen.last()
+            }
+            "billing" => {
+                let request = forged(order::ReportStepResultRequest::default());
+                let reported =
+                    StepCallbackServiceClient::new(caller).report_step_result(request).await;
+                reported.expect("carried");
+                orders.seen.last()
+            }
+            _ => {
+                let request = forged(order::SubmitOrderRequest::default());
+                let submitted = OrderServiceClient::new(caller).submit_order(request).await;
+                submitted.expect("carried");
+                orders.seen.last()
+            }
+        };
         let told = |key: &str| {
             let all: Vec<_> =
                 seen.get_all(key).iter().map(|v| v.to_str().expect("text").to_owned()).collect();
@@ -225,6 +281,7 @@ async fn nobody_can_say_to_be_somebody_else() {
         assert_eq!(told("x-custom").as_deref(), Some("kept"));
         assert_eq!(told("authorization"), None, "keys are not passed on");
     }
+    sms.stop().await;
     orders.stop().await;
     platform.stop().await;
 }

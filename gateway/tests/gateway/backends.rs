@@ -9,6 +9,9 @@ use throughline_kit::error::{Error, Kind};
 use throughline_kit::server::{Environment, Running, Server};
 use throughline_proto::order::v1 as order;
 use throughline_proto::order::v1::order_service_server::{OrderService, OrderServiceServer};
+use throughline_proto::order::v1::step_callback_service_server::{
+    StepCallbackService, StepCallbackServiceServer,
+};
 use throughline_proto::sms::v1 as sms;
 use throughline_proto::sms::v1::sms_service_server::{SmsService, SmsServiceServer};
 use tokio::sync::mpsc;
@@ -190,6 +193,23 @@ impl OrderService for FakeOrders {
     }
 }
 
+/// Takes whatever outside systems report.
+#[derive(Debug)]
+struct FakeCallbacks {
+    seen: Seen,
+}
+
+#[tonic::async_trait]
+impl StepCallbackService for FakeCallbacks {
+    async fn report_step_result(
+        &self,
+        request: Request<order::ReportStepResultRequest>,
+    ) -> Result<Response<order::ReportStepResultResponse>, Status> {
+        self.seen.note(request.metadata()).finished = true;
+        Ok(Response::new(order::ReportStepResultResponse::default()))
+    }
+}
+
 /// A center behind the gateway.
 pub(crate) struct Backend {
     pub(crate) seen: Seen,
@@ -232,7 +252,8 @@ pub(crate) async fn start_orders(
     let seen = service.seen.clone();
     let environment = platform.environment_of("order");
     let listener = environment.bind("order").await.expect("bind");
-    let server = Server::new("order").service(OrderServiceServer::new(service));
+    let callbacks = StepCallbackServiceServer::new(FakeCallbacks { seen: seen.clone() });
+    let server = Server::new("order").service(OrderServiceServer::new(service)).service(callbacks);
     let running = server.start(&environment, listener).await.expect("start");
     platform.wait_for_instances("order", 1).await;
     (Backend { seen, running, environment }, sender)

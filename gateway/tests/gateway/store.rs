@@ -8,6 +8,7 @@ use throughline_kit::storage::{Change, Database, Migration, StorageConfig, Tx};
 use throughline_kit::storage::{Writer, WriterLimits};
 use throughline_kit::testing::{each_database, eventually, no_unexpected_warnings};
 use throughline_proto::gateway::v1 as proto;
+use throughline_proto::gateway::v1::access_service_client::AccessServiceClient;
 use throughline_proto::gateway::v1::trajectory_service_client::TrajectoryServiceClient;
 use throughline_proto::sms::v1::sms_service_client::SmsServiceClient;
 
@@ -18,6 +19,8 @@ use crate::platform::Platform;
 const GOOD: &str = "ord_good";
 const BAD: &str = "ord_bad";
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// As builds stored it that let every caller of the platform call everything.
+const GRANT_ALL: &str = "UPDATE callers SET method_grants = '[\"*\"]' WHERE name = 'sms'";
 /// In SQLite's words: these tests are about the gateway, not about an engine.
 const REFUSE_ALL: &str = "CREATE TRIGGER refuse BEFORE INSERT ON hops \
      BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
@@ -34,7 +37,7 @@ impl Change for Execute {
     }
 }
 
-async fn break_store(storage: &StorageConfig, statement: &'static str) {
+async fn execute(storage: &StorageConfig, statement: &'static str) {
     let sql = include_str!("../../migrations/0001_gateway.sql");
     let migrations = [Migration { version: 1, description: "gateway", sql }];
     let database = Database::open("gateway", storage, &migrations).await.expect("open");
@@ -63,7 +66,7 @@ async fn a_gateway_whose_store_fails_ends_all_the_same() {
     let mut platform =
         Platform::start_with(&database.config, |config| config.drain_timeout_ms = 300).await;
     let backend = start_sms(&platform).await;
-    break_store(&database.config, REFUSE_ALL).await;
+    execute(&database.config, REFUSE_ALL).await;
     // More batches than may wait for the store, so that the workers wait too.
     for _ in 0..40 {
         send(&platform, GOOD).await;
@@ -80,7 +83,7 @@ async fn a_call_that_cannot_be_stored_does_not_hold_up_the_others() {
     let database = &each_database().await[0];
     let mut platform = Platform::start(database).await;
     let backend = start_sms(&platform).await;
-    break_store(&database.config, REFUSE_BAD).await;
+    execute(&database.config, REFUSE_BAD).await;
     for order_id in [BAD, GOOD, BAD, GOOD] {
         send(&platform, order_id).await;
     }
@@ -91,4 +94,24 @@ async fn a_call_that_cannot_be_stored_does_not_hold_up_the_others() {
     assert_eq!(recorded(&platform, BAD).await, 0);
     backend.stop().await;
     platform.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_stored_caller_of_the_platform_may_call_is_brought_up_to_date_at_the_start() {
+    let _log = no_unexpected_warnings(&[]);
+    for database in each_database().await {
+        let mut platform = Platform::start(&database).await;
+        let grants = async |platform: &Platform| {
+            let request = proto::ListCallersRequest {};
+            let mut client = AccessServiceClient::new(platform.channel("operator"));
+            let listed = client.list_callers(request).await.expect("listed").into_inner();
+            let sms = listed.callers.into_iter().find(|caller| caller.name == "sms");
+            sms.expect("built in").method_grants
+        };
+        let before = grants(&platform).await;
+        execute(&database.config, GRANT_ALL).await;
+        platform.restart().await;
+        assert_eq!(grants(&platform).await, before);
+        platform.stop().await;
+    }
 }
