@@ -28,6 +28,9 @@ use crate::reflection::Reflection;
 pub(crate) const PASS_KEY: &str = "x-gateway-pass";
 /// Paths that reflection answers.
 const REFLECTION_PREFIX: &str = "/grpc.reflection.";
+/// Calls of one connection that were cancelled before they were begun. The only client is the data plane, which carries the
+/// calls of all on few connections: a lower number would let one caller's cancelled calls end everybody's.
+const MAX_PENDING_RESETS: usize = 1 << 20;
 /// How long running calls may take to finish when the data plane has ended.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -93,6 +96,7 @@ pub(crate) fn start(
         .tcp_nodelay(true)
         .initial_stream_window_size(crate::proxy::STREAM_WINDOW)
         .initial_connection_window_size(crate::proxy::CONNECTION_WINDOW)
+        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
         .layer(RpcLayer::new(DOMAIN, metrics))
         .serve_with_incoming_shutdown(
             OwnServices { pass, routes, reflection },

@@ -29,6 +29,10 @@ use crate::snapshot::Snapshot;
 /// Flow-control windows on both legs, in bytes.
 pub(crate) const STREAM_WINDOW: u32 = 1 << 20;
 pub(crate) const CONNECTION_WINDOW: u32 = 1 << 24;
+/// Calls of one connection that its caller cancelled before they were begun; with more its connection, and no other, ends.
+const MAX_PENDING_RESETS: usize = 100;
+/// Calls of one connection that break HTTP/2, each refused by itself; with more the connection ends.
+const MAX_FAULTY_STREAMS: usize = 1_000;
 /// Bytes of one call that may wait to be written.
 const MAX_SEND_BUFFER: usize = 1 << 20;
 /// Connections that wait to be accepted.
@@ -247,6 +251,8 @@ async fn shake_hands(worker: &Worker, stream: TcpStream) -> Option<Connection<Tc
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(config.max_streams_per_connection)
         .max_header_list_size(config.max_header_list_bytes)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(Some(MAX_FAULTY_STREAMS))
         .max_send_buffer_size(MAX_SEND_BUFFER);
     let bound = milliseconds(config.handshake_timeout_ms);
     match tokio::time::timeout(bound, builder.handshake(stream)).await {

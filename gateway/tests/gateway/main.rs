@@ -8,5 +8,6 @@ mod platform;
 mod protocol;
 mod raw;
 mod registry;
+mod resets;
 mod store;
 mod trajectory;

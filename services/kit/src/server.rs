@@ -36,6 +36,9 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 24;
 /// Streams of one connection at a time.
 const MAX_CONCURRENT_STREAMS: u32 = 10_000;
+/// Calls of one connection that were cancelled before they were begun. The only client is the gateway, which carries the
+/// calls of all on few connections: a lower number would let one caller's cancelled calls end everybody's.
+const MAX_PENDING_RESETS: usize = 1 << 20;
 
 /// What a service is given to live in.
 #[derive(Clone, Debug)]
@@ -156,6 +159,7 @@ impl Server {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+            .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
             .layer(RpcLayer::new(self.center, environment.metrics.clone()))
             .add_routes(self.routes);
         let shutdown = environment.shutdown.clone();
