@@ -54,7 +54,7 @@ pub struct Config {
     pub max_buffered_hops: usize,
     /// Hop records in one change.
     pub max_hops_per_change: usize,
-    /// Entries of one trajectory that are read.
+    /// Entries of one trajectory that are read: business steps, and in the room that they leave calls.
     pub max_trajectory_entries: usize,
     /// Trajectories watched at a time.
     pub max_watches: usize,

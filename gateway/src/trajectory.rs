@@ -69,12 +69,14 @@ pub(crate) struct TimedEntry {
 }
 
 impl Trajectory {
-    /// Merges both sources by time; of the same time the step comes first, as it caused the call or ended with it.
-    fn merge(mut steps: Vec<TimedEntry>, hops: Vec<TimedEntry>, max_entries: usize) -> Self {
+    /// Merges both sources by time; of the same time the step comes first, as it caused the call or ended with it. Calls
+    /// get the room that steps leave: callers can make any number of calls, and must not hide what happened by them.
+    fn merge(mut steps: Vec<TimedEntry>, mut hops: Vec<TimedEntry>, max_entries: usize) -> Self {
+        let truncated = steps.len() + hops.len() > max_entries;
+        steps.truncate(max_entries);
+        hops.truncate(max_entries - steps.len());
         steps.extend(hops);
         steps.sort_by_key(|entry| entry.at);
-        let truncated = steps.len() > max_entries;
-        steps.truncate(max_entries);
         Self { entries: steps, truncated }
     }
 
@@ -138,15 +140,18 @@ impl Trajectories {
         messages: mpsc::Sender<Result<proto::WatchTrajectoryResponse, Status>>,
     ) {
         let attention = self.watched.pay_attention(order_id);
-        let mut sent = HashSet::new();
+        let (mut sent, mut told_truncated) = (HashSet::new(), false);
         loop {
             let stored = attention.stored.notified();
             match self.read(order_id).await {
                 Ok(trajectory) => {
+                    let truncated = trajectory.truncated;
                     let new = trajectory.entries.into_iter().filter(|e| sent.insert(e.id.clone()));
                     let entries: Vec<_> = new.map(TimedEntry::into_proto).collect();
-                    let message = proto::WatchTrajectoryResponse { entries };
-                    if !message.entries.is_empty() && messages.send(Ok(message)).await.is_err() {
+                    let news = !entries.is_empty() || truncated != told_truncated;
+                    told_truncated = truncated;
+                    let message = proto::WatchTrajectoryResponse { entries, truncated };
+                    if news && messages.send(Ok(message)).await.is_err() {
                         return;
                     }
                 }
@@ -262,6 +267,20 @@ mod tests {
     fn what_is_over_the_limit_is_cut_and_said() {
         let merged = Trajectory::merge(vec![step(1, "s1")], vec![hop(0, "h1"), hop(2, "h2")], 2);
         assert_eq!(merged.entries.len(), 2);
+        assert!(merged.truncated);
+    }
+
+    #[test]
+    fn calls_never_crowd_steps_out_however_many_and_early_they_are() {
+        let hops: Vec<_> = (0..5).map(|at| hop(at, &format!("h{at}"))).collect();
+        let merged = Trajectory::merge(vec![step(7, "s1"), step(8, "s2")], hops.clone(), 3);
+        let ids: Vec<_> = merged.entries.iter().map(|e| e.id.as_str()).collect();
+        assert_eq!(ids, ["h0", "s1", "s2"]);
+        assert!(merged.truncated);
+        let steps = (0..4).map(|at| step(at, &format!("s{at}"))).collect();
+        let merged = Trajectory::merge(steps, hops, 3);
+        let ids: Vec<_> = merged.entries.iter().map(|e| e.id.as_str()).collect();
+        assert_eq!(ids, ["s0", "s1", "s2"]);
         assert!(merged.truncated);
     }
 

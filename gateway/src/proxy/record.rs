@@ -14,6 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::code_name;
+use throughline_kit::identity::CallerKind;
 use throughline_kit::metrics::{Metrics, duration_histogram};
 use tokio::sync::{Notify, mpsc};
 use tonic::Code;
@@ -100,6 +101,20 @@ impl Hop {
     pub(super) fn first_byte(&mut self) {
         self.first_byte = Some(Moment::now());
     }
+}
+
+/// The order that a call belongs to. What a channel writes into a request is a claim, which counts only when the center let
+/// the call through, with an answer or a good end: nobody writes into the way of an order that they may not see.
+fn order_of(hop: &Hop, call: &Caller, code: Code) -> Option<OrderId> {
+    let (asked, answered) = (call.requests.order_id, call.responses.order_id);
+    let channel = hop.caller.as_ref().is_none_or(|caller| caller.kind() == CallerKind::Channel);
+    let let_through = code == Code::Ok || call.responses.bytes > 0;
+    let ids = match (channel, let_through) {
+        (false, _) => [hop.order_id, asked, answered],
+        (true, true) => [hop.order_id, answered, asked],
+        (true, false) => [hop.order_id, answered, OrderId::default()],
+    };
+    ids.into_iter().find(|id| !id.is_empty())
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -199,9 +214,7 @@ impl Recorder {
     pub(super) fn record(&self, hop: Hop, call: &Caller, finish: Finish) {
         let duration = hop.started.elapsed();
         self.count(&hop, finish.code, duration);
-        let ids = [hop.order_id, call.requests.order_id, call.responses.order_id];
-        let order_id = ids.into_iter().find(|id| !id.is_empty());
-        let (Some(order_id), Some(method)) = (order_id, hop.method) else {
+        let (Some(order_id), Some(method)) = (order_of(&hop, call, finish.code), hop.method) else {
             return;
         };
         self.metrics.handled.inc();

@@ -110,6 +110,34 @@ async fn a_call_is_recorded_by_the_order_id_in_headers_request_or_response() {
 }
 
 #[tokio::test]
+async fn a_channel_writes_only_into_the_way_of_an_order_that_it_may_see() {
+    let _log = no_unexpected_warnings(&[]);
+    let database = &each_database().await[0];
+    let mut platform = Platform::start(database).await;
+    let (orders, _sender) = start_orders(&platform).await;
+    let get_order = async |caller: &str| {
+        let order_id = ORDER_ID.to_owned();
+        let request = order::GetOrderRequest { order_id, ..Default::default() };
+        let mut client = OrderServiceClient::new(platform.channel(caller));
+        client.get_order(request).await.expect_err("the center knows no such order");
+    };
+    get_order("demo-channel").await;
+    get_order("operator").await;
+    // What was let through counts as before.
+    let cancel = order::CancelOrderRequest { order_id: ORDER_ID.to_owned(), ..Default::default() };
+    let mut channel = OrderServiceClient::new(platform.channel("demo-channel"));
+    channel.cancel_order(cancel).await.expect("carried");
+    let recorded = entries(&platform, ORDER_ID, 2).await;
+    let ways: Vec<_> =
+        recorded.iter().map(|entry| (hop(entry).caller.as_str(), hop(entry).status_code)).collect();
+    assert_eq!(ways.len(), 2, "{ways:?}");
+    assert!(ways.contains(&("operator", 5)), "{ways:?}");
+    assert!(ways.contains(&("demo-channel", 0)), "{ways:?}");
+    orders.stop().await;
+    platform.stop().await;
+}
+
+#[tokio::test]
 async fn refused_calls_are_part_of_the_way_and_numbers_count_all() {
     let _log = no_unexpected_warnings(&[]);
     let database = &each_database().await[0];
@@ -315,6 +343,8 @@ async fn a_trajectory_is_cut_at_its_limit_and_forgotten_after_its_time() {
         })
         .await;
         assert_eq!(read.entries.len(), 3);
+        let told = watch(&platform).await.message().await.expect("fine").expect("entries");
+        assert_eq!((told.entries.len(), told.truncated), (3, true));
         platform.advance(Duration::from_secs(30 * 24 * 3_600 + 1));
         eventually("forgotten", || async {
             get(&platform, ORDER_ID).await.err().filter(|e| e.reason == "TRAJECTORY_NOT_FOUND")
