@@ -2,7 +2,7 @@
 
 use throughline_kit::client::GatewayClient;
 use throughline_kit::error::{Error, Kind};
-use throughline_kit::id::derived_uuid;
+use throughline_kit::id::{derived_uuid, new_request_id};
 use throughline_proto::product::v1 as product;
 use throughline_proto::product::v1::catalog_service_client::CatalogServiceClient;
 use throughline_proto::resource::v1 as resource;
@@ -32,7 +32,7 @@ pub struct Seeded {
 }
 
 impl Seed {
-    /// Reads a file's text. Request ids follow from the content, so loading it twice changes nothing.
+    /// Reads a file's text. The stock's request id follows from the content, so that loading it twice adds no stock.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let invalid = |cause: String| Error::new(Kind::Invalid, "seed", "FILE_INVALID", cause);
         let mut document: serde_yaml_ng::Mapping =
@@ -46,15 +46,17 @@ impl Seed {
             let message = format!("key {}: expected `catalog` and `stock`", key.trim());
             return Err(invalid(message));
         }
-        let mut catalog: product::ImportCatalogRequest = from_yaml("catalog", catalog)?;
+        let catalog: product::ImportCatalogRequest = from_yaml("catalog", catalog)?;
         let mut stock: resource::ReceiveStockRequest = from_yaml("stock", stock)?;
-        catalog.request_id = derived_uuid(&["seed catalog", text]).to_string();
         stock.request_id = derived_uuid(&["seed stock", text]).to_string();
         Ok(Self { catalog, stock })
     }
 
     /// Loads it.
-    pub async fn load(self, operator: &GatewayClient) -> Result<Seeded, Error> {
+    pub async fn load(mut self, operator: &GatewayClient) -> Result<Seeded, Error> {
+        // An import of what is there already changes nothing. An id that followed from the content would be answered with
+        // the first answer even where another file has changed the catalog since.
+        self.catalog.request_id = new_request_id();
         let pools = self.stock.receipts.len();
         let (mut release, mut offerings) = (0, 0);
         if !self.catalog.offerings.is_empty() {

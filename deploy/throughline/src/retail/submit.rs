@@ -6,9 +6,11 @@ use std::time::Duration;
 use futures::StreamExt;
 use throughline_kit::client::{CallContext, GatewayClient};
 use throughline_kit::error::{Error, Kind};
+use throughline_kit::id::new_request_id;
 use throughline_proto::order::v1 as proto;
 use throughline_proto::order::v1::order_service_client::OrderServiceClient;
 use throughline_proto::order::v1::{CustomerOrder, OrderState};
+use throughline_proto::product::v1::ImportCatalogRequest;
 use throughline_proto::product::v1::catalog_service_client::CatalogServiceClient;
 use throughline_proto::resource::v1::stock_service_client::StockServiceClient;
 use tokio::time::Instant;
@@ -65,6 +67,7 @@ pub async fn import(
 /// Brings catalog and stock in.
 async fn prepare(operator: &GatewayClient, day: &Day, channel: &str) -> Result<(), Error> {
     for request in import_requests(day) {
+        let request = ImportCatalogRequest { request_id: new_request_id(), ..request };
         PATIENCE
             .repeat(|| {
                 let mut catalog = CatalogServiceClient::new(operator.channel());

@@ -1,0 +1,6 @@
+//! Commands against a platform that runs in the test, on a directory of its own and any ports.
+
+#[path = "platform/seed.rs"]
+mod seed;
+#[path = "platform/world.rs"]
+mod world;
