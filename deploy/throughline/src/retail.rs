@@ -18,6 +18,7 @@ mod link;
 pub mod order;
 mod patience;
 mod reconcile;
+mod record;
 pub mod submit;
 pub mod summary;
 mod words;

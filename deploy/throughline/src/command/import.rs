@@ -54,14 +54,21 @@ pub(super) fn orders_of(day: &Day) -> u64 {
 pub(super) fn show(console: Console, summary: &ImportSummary) {
     let micros = |d: std::time::Duration| span(i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
     console.line(format!(
-        "{} sales and {} returns with {} lines: {} completed, catalog and stock in {}, sales in {}, returns in {}",
+        "{} sales and {} returns with {}: {} completed, catalog and stock in {}, sales in {}, returns in {}",
         summary.sales,
         summary.returns,
-        summary.lines,
+        lines(summary.lines),
         summary.completed,
         micros(summary.durations.preparation),
         micros(summary.durations.sales),
         micros(summary.durations.returns),
+    ));
+    console.line(format!(
+        "the file has {} after its header: {} in orders, {} left out, {} empty",
+        lines(summary.file_lines),
+        summary.lines,
+        summary.lines_left_out,
+        summary.empty_lines,
     ));
     for totals in &summary.totals {
         let verdict = if totals.agree() { "agree to the penny" } else { "DIFFER" };
@@ -85,8 +92,8 @@ pub(super) fn show(console: Console, summary: &ImportSummary) {
         ));
     }
     if !summary.reports.is_empty() {
-        let number = summary.reports.len();
-        console.line(format!("{number} lines left out, the rest of their invoices went on:"));
+        let left_out = lines(summary.lines_left_out);
+        console.line(format!("{left_out} left out, the rest of their invoices went on:"));
     }
     for report in summary.reports.iter().take(MAX_SHOWN) {
         console.line(format!("  line {} of {}: {}", report.line, report.invoice, report.reason));
@@ -94,4 +101,9 @@ pub(super) fn show(console: Console, summary: &ImportSummary) {
     if summary.reports.len() > MAX_SHOWN {
         console.line(format!("  and {} more", summary.reports.len() - MAX_SHOWN));
     }
+}
+
+/// A number of lines for people.
+fn lines(number: u64) -> String {
+    if number == 1 { "1 line".to_owned() } else { format!("{number} lines") }
 }

@@ -1,6 +1,8 @@
 //! Reads a day of invoices from `InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country`.
 //!
 //! The rules:
+//! - The layout has one record per line. A field that goes on over a line break, or a quote that is not closed, is reported
+//!   with its line, and the next line is read for itself; empty lines are counted and mean nothing.
 //! - Lines with the same invoice number are one invoice, wherever they stand. A number that starts with `C` is a return; its
 //!   quantities are negative in the file and positive here.
 //! - All prices are in pounds sterling, whatever the country. A unit price is read exactly from its decimal text into
@@ -16,7 +18,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
-use csv::StringRecord;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::money::{Currency, Money, MoneyError, UnitPrice};
 
@@ -24,6 +25,7 @@ use super::field::{
     Direction, MAX_ID, checked_code, customer_id, direction, guest, unit_price, units,
 };
 use super::link::link;
+use super::record::{Content, Record, Records};
 
 /// The columns, in their order.
 pub const HEADER: [&str; 8] = [
@@ -38,6 +40,8 @@ pub const HEADER: [&str; 8] = [
 ];
 /// Lines of one order at most (the order center's `max_items_per_order`).
 const MAX_LINES_PER_INVOICE: usize = 1_000;
+/// Why a line is left out of which a field does not end in it.
+const BROKEN: &str = "a field goes on over the end of the line, or a quote is not closed; there is one record per line";
 /// Byte order mark, which some programs write before a header.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -52,7 +56,7 @@ pub enum ReadError {
     },
     /// The file cannot be read.
     #[error("the file cannot be read: {0}")]
-    Unreadable(#[from] csv::Error),
+    Unreadable(#[from] std::io::Error),
     /// The day's total does not fit.
     #[error("the total of the day: {0}")]
     Total(#[from] MoneyError),
@@ -73,6 +77,10 @@ pub struct Day {
     pub returns: Vec<Invoice>,
     /// What is left out, by line.
     pub reports: Vec<LineReport>,
+    /// Lines of the file after the header.
+    pub file_lines: u64,
+    /// Of them empty ones.
+    pub empty_lines: u64,
     /// What the day comes to.
     pub totals: BTreeMap<Currency, Totals>,
 }
@@ -155,28 +163,23 @@ pub fn sterling() -> Currency {
 
 /// Reads a day. Only a wrong header and an unreadable file are errors; all else is reported by line.
 pub fn read(input: impl Read) -> Result<Day, ReadError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
-    let mut records = reader.byte_records();
-    let header = records.next().transpose()?.map(|r| text(&r)).unwrap_or_default();
-    check_header(&header)?;
+    let mut records = Records::new(input);
+    check_header(records.next().transpose()?)?;
     let mut invoices = Invoices::default();
     for record in records {
-        let record = record?;
-        let number = record.position().map_or(0, csv::Position::line);
-        invoices.take(number, &text(&record));
+        invoices.take(record?);
     }
     invoices.into_day()
 }
 
-/// Reads the fields as UTF-8. Names in the data set have Latin-1 letters here and there: those become a sign of their
-/// own; in a number they make it unreadable.
-fn text(record: &csv::ByteRecord) -> StringRecord {
-    record.iter().map(|field| String::from_utf8_lossy(field).trim().to_owned()).collect()
-}
-
-fn check_header(header: &StringRecord) -> Result<(), ReadError> {
+fn check_header(header: Option<Record>) -> Result<(), ReadError> {
+    let found = match header.map(|record| record.content) {
+        Some(Content::Fields(fields)) => fields,
+        Some(Content::Broken(first)) => vec![first],
+        Some(Content::Empty) | None => Vec::new(),
+    };
     let found: Vec<&str> =
-        header.iter().map(|name| name.trim_start_matches(BYTE_ORDER_MARK)).collect();
+        found.iter().map(|name| name.trim_start_matches(BYTE_ORDER_MARK)).collect();
     if found == HEADER {
         return Ok(());
     }
@@ -189,6 +192,8 @@ struct Invoices {
     all: Vec<Draft>,
     by_number: HashMap<String, usize>,
     reports: Vec<LineReport>,
+    file_lines: u64,
+    empty_lines: u64,
 }
 
 struct Draft {
@@ -197,16 +202,25 @@ struct Draft {
 }
 
 impl Invoices {
-    fn take(&mut self, number: u64, record: &StringRecord) {
-        let invoice = record.get(0).unwrap_or_default().to_owned();
-        match self.line(number, record) {
-            Ok(()) => {}
-            Err(reason) => self.reports.push(LineReport { line: number, invoice, reason }),
-        }
+    fn take(&mut self, record: Record) {
+        self.file_lines += 1;
+        let (line, content) = (record.number, record.content);
+        let (invoice, reason) = match content {
+            Content::Empty => {
+                self.empty_lines += 1;
+                return;
+            }
+            Content::Broken(invoice) => (invoice, BROKEN.to_owned()),
+            Content::Fields(fields) => match self.line(line, &fields) {
+                Ok(()) => return,
+                Err(reason) => (fields.into_iter().next().unwrap_or_default(), reason),
+            },
+        };
+        self.reports.push(LineReport { line, invoice, reason });
     }
 
-    fn line(&mut self, number: u64, record: &StringRecord) -> Result<(), String> {
-        let fields: Vec<&str> = record.iter().collect();
+    fn line(&mut self, number: u64, fields: &[String]) -> Result<(), String> {
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
         let &[invoice, stock_code, description, quantity, date, price, customer, country] =
             fields.as_slice()
         else {
@@ -254,7 +268,12 @@ impl Invoices {
     }
 
     fn into_day(self) -> Result<Day, ReadError> {
-        let mut day = Day { reports: self.reports, ..Day::default() };
+        let mut day = Day {
+            reports: self.reports,
+            file_lines: self.file_lines,
+            empty_lines: self.empty_lines,
+            ..Day::default()
+        };
         for Draft { mut invoice, first_line } in self.all {
             if let Some(reason) = not_submitted(&invoice) {
                 report_whole(&mut day.reports, &invoice.number, first_line, reason);

@@ -26,10 +26,14 @@ pub(super) fn summary(
 ) -> Result<ImportSummary, MoneyError> {
     let by_invoice: BTreeMap<&str, &Outcome> =
         outcomes.iter().map(|outcome| (outcome.invoice.as_str(), outcome)).collect();
+    let lines = day.sales.iter().chain(&day.returns).map(|i| count(i.lines.len())).sum();
     let mut summary = ImportSummary {
         sales: count(day.sales.len()),
         returns: count(day.returns.len()),
-        lines: day.sales.iter().chain(&day.returns).map(|i| count(i.lines.len())).sum(),
+        lines,
+        file_lines: day.file_lines,
+        lines_left_out: day.file_lines.saturating_sub(lines).saturating_sub(day.empty_lines),
+        empty_lines: day.empty_lines,
         completed: 0,
         unfinished: Vec::new(),
         totals: Vec::new(),
@@ -158,6 +162,8 @@ mod tests {
         let totals = summary.totals[0];
         assert_eq!((totals.actual_captured.minor, totals.actual_refunded.minor), (1_785, 510));
         assert_eq!(summary.reports.len(), 1, "what was left out is told");
+        let of_file = (summary.file_lines, summary.lines_left_out, summary.empty_lines);
+        assert_eq!(of_file, (4, 1, 0), "every line of the file is accounted for");
     }
 
     #[test]

@@ -16,6 +16,12 @@ pub struct ImportSummary {
     pub returns: u64,
     /// Lines of both.
     pub lines: u64,
+    /// Lines of the file after its header: `lines`, `lines_left_out` and `empty_lines`.
+    pub file_lines: u64,
+    /// Lines of the file that are in no order; `reports` says why.
+    pub lines_left_out: u64,
+    /// Empty lines of the file.
+    pub empty_lines: u64,
     /// Orders that ended COMPLETED.
     pub completed: u64,
     /// Orders that ended otherwise, or did not end while we waited.

@@ -174,3 +174,18 @@ fn names_may_hold_commas_quotes_and_letters_that_are_no_utf_8() {
     let day = read(bytes.as_slice()).expect("reads");
     assert_eq!(day.sales[0].lines[0].description, "JAR, \"LARGE\" \u{fffd}5");
 }
+
+#[test]
+fn a_quote_that_is_not_closed_costs_its_own_line_only() {
+    let good = sale("1", "1.00");
+    let split = ["700001,20001,\"OAK", "FRAME\",1,d,1.0,,UK"];
+    let day = day(&[&good, "700001,20001,\"OAK FRAME,1,d,1.0,,UK", "", &good, split[0], split[1]]);
+    assert_eq!(day.sales[0].lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 5]);
+    assert_eq!(
+        reasons(&day),
+        [(3, BROKEN), (6, BROKEN), (7, "has 6 columns instead of 8")],
+        "each line that is left out is named"
+    );
+    assert_eq!(day.reports[0].invoice, "700001");
+    assert_eq!((day.file_lines, day.empty_lines), (6, 1));
+}
