@@ -1,15 +1,19 @@
 //! Compares the centers with each other, over their public services only.
 //!
-//! - every order is terminal, or live with an open step;
+//! - every order is terminal, or live with a wake-up: an open step that will be called or asked about again, or a call under
+//!   way in an order that changed a short time ago;
 //! - for each terminal order: captured − refunded at the payment center = price of what was delivered (there are no fees
 //!   yet) = what the order itself says;
-//! - every reservation belongs to an order, and none of a terminal order is still held;
+//! - no payment of a terminal order is under way; every payment and refund belongs to an order;
+//! - every reservation belongs to an order and to pools that there are, and none of a terminal order is still held;
 //! - every pool agrees with its journal, and its held and used units with the reservations;
 //! - the payment channel saw one charge for each reference, and the same money as the payment center.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use throughline_kit::client::GatewayClient;
+use throughline_kit::clock::{Clock, Instant};
 use throughline_kit::error::Error;
 use throughline_proto::order::v1 as order;
 use throughline_proto::payment::v1 as payment;
@@ -19,6 +23,10 @@ use throughline_proto::simulator::v1 as simulator;
 mod fetch;
 mod money;
 mod stock;
+
+/// How long a live order may stand still without a time at which it goes on, and how long that time may be over: more than the
+/// longest call, and than the wait for a turn behind as many live orders as the order center takes.
+const MAX_SILENCE: Duration = Duration::from_secs(30 * 60);
 
 /// Everything that is compared.
 #[derive(Debug, Default)]
@@ -54,10 +62,15 @@ pub struct Report {
 /// Reads all centers and compares them. Orders that change meanwhile can show as differences: a second look tells.
 pub async fn audit(operator: &GatewayClient) -> Result<Report, Error> {
     let books = fetch::books(operator).await?;
+    let now = Clock::system().now();
     let mut differences = Vec::new();
     for order in books.orders.values() {
-        if !is_terminal(order) && !has_open_step(order) {
-            differences.push(format!("order {} is live and has no open step", order.order_id));
+        if !is_terminal(order) && !is_awake(order, now) {
+            differences.push(format!(
+                "order {} is live and nothing will wake it: no step is due, and the last change was over {} min ago",
+                order.order_id,
+                MAX_SILENCE.as_secs() / 60
+            ));
         }
     }
     money::compare(&books, &mut differences);
@@ -77,9 +90,21 @@ pub(crate) fn is_terminal(order: &order::CustomerOrder) -> bool {
     order.end_time.is_some()
 }
 
-fn has_open_step(order: &order::CustomerOrder) -> bool {
+/// Whether something will carry a live order on. A step that waits, also for a payer who takes a day, says when it is asked
+/// about next; one whose call is under way, or waits for its turn, says nothing, so that the order must have changed lately.
+fn is_awake(order: &order::CustomerOrder, now: Instant) -> bool {
+    let lately = |at: &prost_types::Timestamp| now.since(Instant::from_proto(at)) <= MAX_SILENCE;
+    let changed_lately = order.update_time.as_ref().is_some_and(lately);
     let theirs = order.business_orders.iter().flat_map(|bo| &bo.steps);
-    order.steps.iter().chain(theirs).any(|step| match step.state() {
+    changed_lately
+        || order.steps.iter().chain(theirs).filter(|step| is_open(step.state())).any(|step| {
+            // A time that is long over has woken nobody.
+            step.next_attempt_time.as_ref().is_some_and(lately)
+        })
+}
+
+fn is_open(state: order::StepState) -> bool {
+    match state {
         order::StepState::Running
         | order::StepState::Waiting
         | order::StepState::Retrying
@@ -91,5 +116,8 @@ fn has_open_step(order: &order::CustomerOrder) -> bool {
         | order::StepState::Succeeded
         | order::StepState::Failed
         | order::StepState::Undone => false,
-    })
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,12 @@ pub(super) fn compare(books: &Books, differences: &mut Vec<String>) {
         }
         add(nets.entry(&owed.order_id).or_default(), owed.captured.as_ref(), 1);
     }
+    for refund in &books.refunds {
+        if !books.orders.contains_key(&refund.order_id) {
+            let (id, order) = (&refund.refund_id, &refund.order_id);
+            differences.push(format!("refund {id} is for order {order}, which is unknown"));
+        }
+    }
     for refund in books.refunds.iter().filter(|r| r.state() != RefundState::Failed) {
         add(nets.entry(&refund.order_id).or_default(), refund.amount.as_ref(), -1);
     }
@@ -93,9 +99,10 @@ fn open_payments(books: &Books, differences: &mut Vec<String>) {
             | PaymentOrderState::Refunded
             | PaymentOrderState::Closed => false,
         };
-        if open && owed.attempts.iter().any(|a| a.outcome().as_str_name().ends_with("UNKNOWN")) {
+        if open {
             let (id, order) = (&owed.payment_order_id, &owed.order_id);
-            differences.push(format!("payment order {id} of ended order {order} is not resolved"));
+            let state = owed.state().as_str_name().trim_start_matches("PAYMENT_ORDER_STATE_");
+            differences.push(format!("payment order {id} of ended order {order} is still {state}"));
         }
     }
     for refund in &books.refunds {

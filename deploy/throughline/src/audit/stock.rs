@@ -43,6 +43,11 @@ pub(super) fn compare(books: &Books, differences: &mut Vec<String>) {
             ));
         }
     }
+    for (code, Units { held, used }) in by_pool {
+        differences.push(format!(
+            "pool {code} is unknown and has {held} held and {used} used units in reservations"
+        ));
+    }
 }
 
 fn compare_reservation(books: &Books, reservation: &Reservation, differences: &mut Vec<String>) {
