@@ -25,20 +25,25 @@ mod trajectory;
 pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     let mut session = Session::open(cli.common)?;
     let _telemetry = Telemetry::install(&session.settings.telemetry)?;
-    match cli.command {
-        Command::Demo(args) => Box::pin(demo::run(&mut session, &args)).await,
-        Command::Up(args) => Box::pin(serve::up(&session, args.check)).await,
-        Command::Serve(args) => Box::pin(serve::serve(&session, args.role, args.check)).await,
-        Command::Seed { file } => seed::run(&session, &file).await,
-        Command::Order(command) => Box::pin(order::run(&session, command)).await,
+    let outcome = carry_out(&mut session, cli.command).await;
+    outcome.map_err(|error| session.explain(error))
+}
+
+async fn carry_out(session: &mut Session, command: Command) -> Result<ExitCode, Error> {
+    match command {
+        Command::Demo(args) => Box::pin(demo::run(session, &args)).await,
+        Command::Up(args) => Box::pin(serve::up(session, args.check)).await,
+        Command::Serve(args) => Box::pin(serve::serve(session, args.role, args.check)).await,
+        Command::Seed { file } => seed::run(session, &file).await,
+        Command::Order(command) => Box::pin(order::run(session, command)).await,
         Command::Trajectory { order_id, follow } => {
-            trajectory::run(&session, &order_id, follow).await
+            trajectory::run(session, &order_id, follow).await
         }
-        Command::Import(command) => Box::pin(import::run(&session, command)).await,
-        Command::Services { methods } => services::run(&session, methods).await,
-        Command::Channel(command) => channel::run(&session, command).await,
-        Command::Audit => audit::run(&session).await,
-        Command::Bench(command) => Box::pin(bench::run(&session, command)).await,
+        Command::Import(command) => Box::pin(import::run(session, command)).await,
+        Command::Services { methods } => services::run(session, methods).await,
+        Command::Channel(command) => channel::run(session, command).await,
+        Command::Audit => audit::run(session).await,
+        Command::Bench(command) => Box::pin(bench::run(session, command)).await,
     }
 }
 

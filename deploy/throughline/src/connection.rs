@@ -2,8 +2,9 @@
 
 use throughline_gateway::load_key;
 use throughline_kit::client::{CallContext, GatewayClient, GatewayConfig};
-use throughline_kit::error::Error;
-use tonic::Request;
+use throughline_kit::error::{Error, Kind};
+use throughline_kit::id::derived_body;
+use tonic::{Request, Status};
 
 use crate::args::Common;
 use crate::console::Console;
@@ -30,14 +31,53 @@ impl Session {
 
     /// A client with --key-file, or else the generated key of the given caller.
     pub fn client(&self, caller: &str) -> Result<GatewayClient, Error> {
+        let api_key = self.key(caller)?;
+        GatewayClient::new(&GatewayConfig { uri: self.settings.gateway_uri(), api_key })
+    }
+
+    /// What tells the channel that `client` speaks for from other channels: it follows from the key, which it does not
+    /// give away. A channel with a new key counts as another.
+    pub fn seller(&self, caller: &str) -> Result<String, Error> {
+        Ok(derived_body(&["seller", &self.key(caller)?]))
+    }
+
+    fn key(&self, caller: &str) -> Result<String, Error> {
         let path = self
             .common
             .key_file
             .clone()
             .unwrap_or_else(|| self.settings.keys_directory().join(format!("{caller}.key")));
-        let api_key = load_key(&path)?;
-        GatewayClient::new(&GatewayConfig { uri: self.settings.gateway_uri(), api_key })
+        load_key(&path)
     }
+
+    /// Says of an error which gateway could not be reached, where that is what went wrong.
+    pub fn explain(&self, error: Error) -> Error {
+        // Whoever answers says in which domain; without one nobody did.
+        let unreachable = error.domain.is_empty() && error.kind == Kind::Unavailable;
+        if !unreachable && error.reason != UNREACHABLE {
+            return error;
+        }
+        let (uri, cause) = (self.settings.gateway_uri(), error.message);
+        let message =
+            format!("gateway {uri} cannot be reached: {cause}; is `throughline up` running?");
+        Error::new(error.kind, "client", UNREACHABLE, message)
+    }
+}
+
+/// Reason of an error where no gateway answered.
+const UNREACHABLE: &str = "GATEWAY_UNREACHABLE";
+
+/// Reads what a call was refused with: by whoever answered, or because nobody did.
+#[expect(clippy::needless_pass_by_value, reason = "it stands where a result's error is turned")]
+pub fn refused(status: Status) -> Error {
+    let error = Error::from_status(&status);
+    let transport =
+        std::error::Error::source(&status).filter(|source| source.is::<tonic::transport::Error>());
+    let Some(transport) = transport else { return error };
+    // Each cause names the one below it only in its source: the last one says what really happened.
+    let causes = std::iter::successors(Some(transport), |cause| cause.source());
+    let cause = causes.last().map_or_else(|| error.message.clone(), ToString::to_string);
+    Error::new(error.kind, "client", UNREACHABLE, cause)
 }
 
 /// How long a command waits for an answer.

@@ -6,7 +6,7 @@ use throughline_kit::id::derived_uuid;
 use throughline_proto::order::v1 as proto;
 use throughline_proto::order::v1::order_service_client::OrderServiceClient;
 
-use crate::connection::{bounded, unbounded};
+use crate::connection::{bounded, refused, unbounded};
 use crate::console::from_yaml;
 
 /// Reads an order from a file's text. Without a request id one follows from the content, so that submitting the same
@@ -30,7 +30,7 @@ pub async fn submit(
         .submit_order(bounded(request))
         .await
         .map(tonic::Response::into_inner)
-        .map_err(|status| Error::from_status(&status))
+        .map_err(refused)
 }
 
 /// Reads an order.
@@ -39,7 +39,7 @@ pub async fn get(client: &GatewayClient, order_id: &str) -> Result<proto::Custom
     let answer = OrderServiceClient::new(client.channel())
         .get_order(bounded(request))
         .await
-        .map_err(|status| Error::from_status(&status))?
+        .map_err(refused)?
         .into_inner();
     answer.order.ok_or_else(|| Error::internal("order", "the answer has no order"))
 }
@@ -54,12 +54,10 @@ pub async fn follow(
     let mut versions = OrderServiceClient::new(client.channel())
         .watch_order(unbounded(request))
         .await
-        .map_err(|status| Error::from_status(&status))?
+        .map_err(refused)?
         .into_inner();
     let mut last = None;
-    while let Some(version) =
-        versions.message().await.map_err(|status| Error::from_status(&status))?
-    {
+    while let Some(version) = versions.message().await.map_err(refused)? {
         if let Some(order) = version.order {
             each(&order);
             last = Some(order);

@@ -8,7 +8,7 @@ use throughline_proto::product::v1::catalog_service_client::CatalogServiceClient
 use throughline_proto::resource::v1 as resource;
 use throughline_proto::resource::v1::stock_service_client::StockServiceClient;
 
-use crate::connection::bounded;
+use crate::connection::{bounded, refused};
 use crate::console::from_yaml;
 
 /// What a seed file holds.
@@ -63,7 +63,7 @@ impl Seed {
             let imported = CatalogServiceClient::new(operator.channel())
                 .import_catalog(bounded(self.catalog))
                 .await
-                .map_err(|status| Error::from_status(&status))?
+                .map_err(refused)?
                 .into_inner();
             release = imported.release;
             offerings = imported.added_count + imported.changed_count;
@@ -72,7 +72,7 @@ impl Seed {
             StockServiceClient::new(operator.channel())
                 .receive_stock(bounded(self.stock))
                 .await
-                .map_err(|status| Error::from_status(&status))?;
+                .map_err(refused)?;
         }
         Ok(Seeded { release, offerings, pools })
     }

@@ -96,11 +96,14 @@ fn a_missing_key_file_and_a_gateway_that_is_not_there_are_named() {
     let said = refused(&["services", "--data-dir", path]);
     assert!(said.contains("operator.key"), "{said}");
     let key = directory.path().join("some.key");
-    std::fs::write(&key, "tlk_00000000000000000000000000").expect("written");
+    std::fs::write(&key, "tlk_aaaaaaaaaaaaaaaaaaaaaaaaaa").expect("written");
     let key = key.to_str().expect("UTF-8");
     let nobody = "http://127.0.0.1:9";
     let said = refused(&["services", "--key-file", key, "--gateway", nobody]);
-    assert!(said.starts_with("error:"), "{said}");
+    assert!(said.contains("gateway http://127.0.0.1:9 cannot be reached: "), "{said}");
+    assert!(said.contains("refused") && said.contains("`throughline up`"), "{said}");
+    let said = refused(&["services", "--key-file", key, "--gateway", "https://127.0.0.1:9"]);
+    assert!(said.contains("https is not supported yet"), "{said}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Request, Status};
 
 use crate::error::{Error, Kind};
@@ -57,8 +57,9 @@ impl GatewayClient {
         };
         let authorization = MetadataValue::try_from(format!("Bearer {}", config.api_key))
             .map_err(|e| invalid("the API key cannot stand in a header", &e))?;
-        let endpoint = Endpoint::from_shared(config.uri.clone())
-            .map_err(|e| invalid(&format!("gateway address {:?}", config.uri), &e))?
+        let uri = parse_uri(&config.uri)
+            .map_err(|cause| invalid(&format!("gateway address {:?}", config.uri), &cause))?;
+        let endpoint = Endpoint::from(uri)
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
@@ -79,6 +80,30 @@ impl GatewayClient {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         self.channels[turn % self.channels.len()].clone()
     }
+}
+
+/// Reads the gateway's address strictly: a guess at what is missing would end as a connection that is refused elsewhere.
+fn parse_uri(text: &str) -> Result<Uri, String> {
+    const EXAMPLE: &str = "write it as http://HOST:PORT, for example http://127.0.0.1:7400";
+    let uri: Uri = text.parse().map_err(|cause| format!("{cause}; {EXAMPLE}"))?;
+    match uri.scheme_str() {
+        Some("http") => {}
+        Some("https") => return Err(format!("https is not supported yet; {EXAMPLE}")),
+        Some(other) => return Err(format!("{other} is no scheme of a gateway; {EXAMPLE}")),
+        None => return Err(format!("the scheme is missing; {EXAMPLE}")),
+    }
+    if uri.host().unwrap_or_default().is_empty() {
+        return Err(format!("the host is missing; {EXAMPLE}"));
+    }
+    if uri.port_u16().is_none_or(|port| port == 0) {
+        return Err(format!("the port is missing or no number above 0; {EXAMPLE}"));
+    }
+    let more = uri.path() != "/" || uri.query().is_some();
+    let user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    if more || user {
+        return Err(format!("there is more than host and port; {EXAMPLE}"));
+    }
+    Ok(uri)
 }
 
 /// Adds the caller's key to each call.
@@ -182,5 +207,41 @@ impl<T> CallOutcome<T> {
                 Self::Declined(error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_address_is_read_strictly_and_what_is_wrong_is_named() {
+        for good in ["http://127.0.0.1:7400", "http://gateway:7400/", "http://[::1]:7400"] {
+            assert!(parse_uri(good).is_ok(), "{good}");
+        }
+        for (bad, named) in [
+            ("", "empty"),
+            ("https://gateway:7400", "https is not supported yet"),
+            ("ftp://gateway:7400", "ftp is no scheme"),
+            ("gateway:7400", "the scheme is missing"),
+            ("127.0.0.1", "the scheme is missing"),
+            ("http://gateway", "the port is missing"),
+            ("http://gateway:0", "the port is missing"),
+            ("http://:7400", "the host is missing"),
+            ("http://gateway:7400/orders", "more than host and port"),
+            ("http://me:secret@gateway:7400", "more than host and port"),
+            ("http://gateway:port", "the port is missing or no number"),
+        ] {
+            let said = parse_uri(bad).expect_err(bad);
+            assert!(said.contains(named) && said.contains("http://HOST:PORT"), "{bad}: {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_names_the_address_that_it_cannot_use() {
+        let config = GatewayConfig { uri: "https://gateway:7400".into(), api_key: "key".into() };
+        let error = GatewayClient::new(&config).expect_err("refused");
+        assert_eq!(error.reason, "GATEWAY_INVALID");
+        assert!(error.message.contains("https://gateway:7400"), "{error}");
     }
 }

@@ -14,7 +14,7 @@ use throughline_proto::simulator::v1::simulator_control_service_client::Simulato
 use tonic::{Response, Status};
 
 use super::Books;
-use crate::connection::bounded;
+use crate::connection::{bounded, refused};
 
 /// Rows in one page.
 const PAGE_SIZE: i32 = 500;
@@ -39,7 +39,7 @@ where
 {
     let (mut rows, mut token) = (Vec::new(), String::new());
     loop {
-        let (page, next) = ask(token).await.map_err(|status| Error::from_status(&status))?;
+        let (page, next) = ask(token).await.map_err(refused)?;
         rows.extend(page);
         if next.is_empty() {
             return Ok(rows);
@@ -117,7 +117,7 @@ async fn pools(operator: &GatewayClient) -> Result<Vec<resource::VerifyPoolRespo
     for pool in pools {
         let request = resource::VerifyPoolRequest { pool_code: pool.pool_code };
         let answer = client.verify_pool(bounded(request)).await;
-        verified.push(answer.map_err(|status| Error::from_status(&status))?.into_inner());
+        verified.push(answer.map_err(refused)?.into_inner());
     }
     Ok(verified)
 }

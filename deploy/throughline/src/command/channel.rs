@@ -7,7 +7,7 @@ use throughline_proto::gateway::v1 as proto;
 use throughline_proto::gateway::v1::access_service_client::AccessServiceClient;
 
 use crate::args::ChannelCommand;
-use crate::connection::{Session, bounded};
+use crate::connection::{Session, bounded, refused};
 
 pub(super) async fn run(session: &Session, command: ChannelCommand) -> Result<ExitCode, Error> {
     let ChannelCommand::Create { name, grants, rights } = command;
@@ -15,7 +15,7 @@ pub(super) async fn run(session: &Session, command: ChannelCommand) -> Result<Ex
     let created = AccessServiceClient::new(session.client("operator")?.channel())
         .create_channel(bounded(request))
         .await
-        .map_err(|status| Error::from_status(&status))?
+        .map_err(refused)?
         .into_inner();
     if session.console.is_json() {
         session.console.message(&created)?;

@@ -12,7 +12,7 @@ use throughline_proto::gateway::v1::trajectory_service_client::TrajectoryService
 
 use super::{audit, serve, trajectory};
 use crate::args::{DemoArgs, Role};
-use crate::connection::{Session, bounded};
+use crate::connection::{Session, bounded, refused};
 use crate::console::{Console, span};
 use crate::orders;
 use crate::platform::Platform;
@@ -118,7 +118,7 @@ async fn play(
     let trajectory = TrajectoryServiceClient::new(stage.operator.channel())
         .get_trajectory(bounded(request))
         .await
-        .map_err(|status| Error::from_status(&status))?
+        .map_err(refused)?
         .into_inner();
     let enough = trajectory.entries.len() > 10;
     let seen = format!("{} entries", trajectory.entries.len());

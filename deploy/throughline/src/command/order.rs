@@ -8,7 +8,7 @@ use throughline_proto::order::v1 as proto;
 use throughline_proto::order::v1::order_service_client::OrderServiceClient;
 
 use crate::args::OrderCommand;
-use crate::connection::{Session, bounded};
+use crate::connection::{Session, bounded, refused};
 use crate::console::{amount, short, time_of_day};
 use crate::orders;
 
@@ -41,7 +41,7 @@ pub(super) async fn run(session: &Session, command: OrderCommand) -> Result<Exit
             let answer = OrderServiceClient::new(session.client(OPERATOR)?.channel())
                 .get_order(bounded(request))
                 .await
-                .map_err(|status| Error::from_status(&status))?
+                .map_err(refused)?
                 .into_inner();
             show(session, &answer.order.unwrap_or_default())
         }
@@ -168,11 +168,8 @@ async fn list(
     };
     let mut orders = Vec::new();
     loop {
-        let page = client
-            .list_orders(bounded(request.clone()))
-            .await
-            .map_err(|status| Error::from_status(&status))?
-            .into_inner();
+        let page =
+            client.list_orders(bounded(request.clone())).await.map_err(refused)?.into_inner();
         orders.extend(page.orders);
         if page.next_page_token.is_empty() || orders.len() >= limit {
             break;
@@ -217,7 +214,7 @@ async fn preview(session: &Session, order_id: String) -> Result<ExitCode, Error>
     let answer = OrderServiceClient::new(session.client(OPERATOR)?.channel())
         .preview_cancel(bounded(proto::PreviewCancelRequest { order_id }))
         .await
-        .map_err(|status| Error::from_status(&status))?
+        .map_err(refused)?
         .into_inner();
     if session.console.is_json() {
         session.console.message(&answer)?;
@@ -232,7 +229,7 @@ async fn cancel(session: &Session, order_id: String, reason: String) -> Result<E
     let answer = OrderServiceClient::new(session.client(OPERATOR)?.channel())
         .cancel_order(bounded(request))
         .await
-        .map_err(|status| Error::from_status(&status))?
+        .map_err(refused)?
         .into_inner();
     if session.console.is_json() {
         session.console.message(&answer)?;

@@ -7,7 +7,7 @@ use throughline_proto::gateway::v1 as proto;
 use throughline_proto::gateway::v1::catalog_service_client::CatalogServiceClient;
 use throughline_proto::gateway::v1::registry_service_client::RegistryServiceClient;
 
-use crate::connection::{Session, bounded};
+use crate::connection::{Session, bounded, refused};
 use crate::console::short;
 
 pub(super) async fn run(session: &Session, methods: bool) -> Result<ExitCode, Error> {
@@ -16,14 +16,14 @@ pub(super) async fn run(session: &Session, methods: bool) -> Result<ExitCode, Er
         let listed = CatalogServiceClient::new(operator.channel())
             .list_methods(bounded(proto::ListMethodsRequest {}))
             .await
-            .map_err(|status| Error::from_status(&status))?
+            .map_err(refused)?
             .into_inner();
         return show_methods(session, &listed);
     }
     let listed = RegistryServiceClient::new(operator.channel())
         .list_services(bounded(proto::ListServicesRequest {}))
         .await
-        .map_err(|status| Error::from_status(&status))?
+        .map_err(refused)?
         .into_inner();
     if session.console.is_json() {
         session.console.message(&listed)?;

@@ -8,7 +8,7 @@ use throughline_proto::gateway::v1 as proto;
 use throughline_proto::gateway::v1::trajectory_entry::Entry;
 use throughline_proto::gateway::v1::trajectory_service_client::TrajectoryServiceClient;
 
-use crate::connection::{Session, bounded, unbounded};
+use crate::connection::{Session, bounded, refused, unbounded};
 use crate::console::{Console, span, time_of_day};
 
 pub(super) async fn run(
@@ -21,15 +21,9 @@ pub(super) async fn run(
     let order_id = order_id.to_owned();
     if follow {
         let request = unbounded(proto::WatchTrajectoryRequest { order_id });
-        let mut entries = client
-            .watch_trajectory(request)
-            .await
-            .map_err(|status| Error::from_status(&status))?
-            .into_inner();
+        let mut entries = client.watch_trajectory(request).await.map_err(refused)?.into_inner();
         let mut start = None;
-        while let Some(more) =
-            entries.message().await.map_err(|status| Error::from_status(&status))?
-        {
+        while let Some(more) = entries.message().await.map_err(refused)? {
             if session.console.is_json() {
                 session.console.message(&more)?;
             } else {
@@ -43,7 +37,7 @@ pub(super) async fn run(
     let trajectory = client
         .get_trajectory(bounded(proto::GetTrajectoryRequest { order_id }))
         .await
-        .map_err(|status| Error::from_status(&status))?
+        .map_err(refused)?
         .into_inner();
     if session.console.is_json() {
         session.console.message(&trajectory)?;

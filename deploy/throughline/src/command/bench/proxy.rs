@@ -12,7 +12,7 @@ use super::machine::tree_cpu_micros;
 use super::peer::{Make, Peer};
 use super::roles::Roles;
 use crate::args::{LISTEN, ProxyBench, Role};
-use crate::connection::{Session, bounded};
+use crate::connection::{Session, bounded, refused};
 use crate::console::span;
 use crate::seed::Seed;
 
@@ -95,7 +95,7 @@ async fn calls(
     closed_loop(number, usize::from(options.in_flight), |_| async {
         let request = bounded(GetOfferingRequest { code: OFFERING.to_owned() });
         let answer = CatalogServiceClient::new(client.channel()).get_offering(request).await;
-        answer.map(|_| ()).map_err(|status| Error::from_status(&status))
+        answer.map(|_| ()).map_err(refused)
     })
     .await
 }

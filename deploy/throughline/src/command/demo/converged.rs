@@ -15,7 +15,7 @@ use throughline_proto::simulator::v1::simulator_control_service_client::Simulato
 use throughline_proto::simulator::v1::{AddRuleRequest, ClearRulesRequest, Misbehavior, Rule};
 
 use super::Stage;
-use crate::connection::bounded;
+use crate::connection::{bounded, refused};
 use crate::console::{amount, short};
 use crate::orders;
 
@@ -69,7 +69,7 @@ const CASES: [Case; 3] = [
 /// Plays the three cases; gives the order of the second.
 pub(super) async fn play(stage: &mut Stage) -> Result<String, Error> {
     let mut control = SimulatorControlServiceClient::new(stage.operator.channel());
-    let refused = |status: tonic::Status| Error::from_status(&status);
+
     control.clear_rules(bounded(ClearRulesRequest {})).await.map_err(refused)?;
     for case in CASES.iter().filter(|case| case.broadband_fails) {
         let rule = Rule {
@@ -164,7 +164,7 @@ async fn check_message(stage: &mut Stage, case: &Case, order: &CustomerOrder) ->
         let listed = NotificationServiceClient::new(stage.operator.channel())
             .list_notifications(bounded(request))
             .await
-            .map_err(|status| Error::from_status(&status))?
+            .map_err(refused)?
             .into_inner();
         told = listed.notifications.iter().any(|notification| {
             notification.template_code == wanted
