@@ -14,7 +14,7 @@ use crate::retail::invoice::{Day, read};
 use crate::retail::submit::import;
 use crate::retail::summary::ImportSummary;
 
-/// Channel under whose key the import submits when --key-file does not say.
+/// Channel whose key submits when --key-file does not say.
 const CHANNEL: &str = "demo-channel";
 /// Reports shown to people; --json has all.
 const MAX_SHOWN: usize = 20;
@@ -25,7 +25,10 @@ pub(super) async fn run(session: &Session, command: ImportCommand) -> Result<Exi
         let message = format!("file {} cannot be read: {cause}", file.display());
         Error::new(Kind::Invalid, "file", "FILE_UNREADABLE", message)
     })?;
-    let day = read(input)?;
+    let day = read(input).map_err(|cause| {
+        let message = format!("file {}: {cause}", file.display());
+        Error::new(Kind::Invalid, "retail", "FILE_INVALID", message)
+    })?;
     let key =
         operator_key_file.unwrap_or_else(|| session.settings.keys_directory().join("operator.key"));
     let operator = GatewayClient::new(&GatewayConfig {
@@ -34,8 +37,10 @@ pub(super) async fn run(session: &Session, command: ImportCommand) -> Result<Exi
     })?;
     let client = session.client(CHANNEL)?;
     let progress = Progress::orders(orders_of(&day));
+    // Another channel sells the day anew, and needs stock of its own.
+    let seller = session.seller(CHANNEL)?;
     let summary =
-        import(&client, &operator, &day, CHANNEL, usize::from(in_flight), |n| progress.at(n))
+        import(&client, &operator, &day, &seller, usize::from(in_flight), |n| progress.at(n))
             .await?;
     progress.end();
     if session.console.is_json() {

@@ -1,16 +1,20 @@
 //! The platform that the commands are tried on.
 
+use std::path::Path;
+use std::process::Output;
+
 use tempfile::TempDir;
 use throughline::args::Role;
 use throughline::platform::Platform;
 use throughline::settings::Settings;
 use throughline_kit::client::GatewayClient;
+use tokio::process::Command;
 
 /// A platform, and the operator who works with it.
 pub(crate) struct World {
     pub(crate) operator: GatewayClient,
     platform: Platform,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl World {
@@ -22,7 +26,23 @@ impl World {
         let platform = Platform::start(&settings, &Role::ALL).await.expect("it starts");
         platform.ready().await.expect("all are registered");
         let operator = platform.client("operator").expect("a client");
-        Self { operator, platform, _directory: directory }
+        Self { operator, platform, directory }
+    }
+
+    /// Where it stores.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Runs a command against it, as a person would.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_throughline"))
+            .args(["--gateway", self.platform.gateway_uri(), "--data-dir"])
+            .arg(self.directory())
+            .args(arguments)
+            .output()
+            .await
+            .expect("it starts")
     }
 
     pub(crate) async fn end(self) {
