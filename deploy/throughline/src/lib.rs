@@ -11,6 +11,7 @@ pub mod command;
 pub mod connection;
 pub mod console;
 pub mod orders;
+mod patience;
 pub mod platform;
 pub mod retail;
 pub mod seed;

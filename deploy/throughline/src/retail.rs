@@ -16,7 +16,6 @@ pub mod generate;
 pub mod invoice;
 mod link;
 pub mod order;
-mod patience;
 mod reconcile;
 mod record;
 pub mod submit;

@@ -15,10 +15,11 @@ use throughline_proto::product::v1::catalog_service_client::CatalogServiceClient
 use throughline_proto::resource::v1::stock_service_client::StockServiceClient;
 use tokio::time::Instant;
 
+use crate::patience::PATIENCE;
+
 use super::catalog::{import_requests, receive_requests};
 use super::invoice::{Day, Invoice};
 use super::order::submit_request;
-use super::patience::PATIENCE;
 use super::reconcile::{Outcome, summary};
 use super::summary::{Durations, ImportSummary};
 

@@ -7,7 +7,7 @@ use throughline_kit::error::{Error, Kind};
 use tonic::{Response, Status};
 
 /// How often a request is sent before it is given up.
-pub(super) const PATIENCE: Patience = Patience {
+pub(crate) const PATIENCE: Patience = Patience {
     max_tries: 30,
     first_delay: Duration::from_millis(50),
     max_delay: Duration::from_secs(2),
@@ -15,7 +15,7 @@ pub(super) const PATIENCE: Patience = Patience {
 
 /// Bounds of repeating a call.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     /// Calls at most.
     max_tries: u32,
     /// Wait after the first call; doubled each time.
@@ -27,7 +27,7 @@ pub(super) struct Patience {
 impl Patience {
     /// Calls until there is an answer or a final refusal, with a growing wait in between. What is repeated carries the
     /// same request id, so a call whose outcome nobody knows may be repeated as well.
-    pub(super) async fn repeat<T, Call, Answer>(self, mut call: Call) -> Result<T, Error>
+    pub(crate) async fn repeat<T, Call, Answer>(self, mut call: Call) -> Result<T, Error>
     where
         Call: FnMut() -> Answer,
         Answer: Future<Output = Result<Response<T>, Status>>,
