@@ -182,7 +182,7 @@ pub enum OrderCommand {
     Submit {
         /// The file (a SubmitOrderRequest; without request_id one is made from the content).
         file: PathBuf,
-        /// Follow the order to its end.
+        /// Follow the order to its end; exit code 1 unless it ends COMPLETED.
         #[arg(long)]
         watch: bool,
     },
@@ -209,7 +209,7 @@ pub enum OrderCommand {
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
-    /// Follow one order to its end.
+    /// Follow one order to its end; exit code 1 unless it ends COMPLETED.
     Watch {
         /// Id.
         id: String,
@@ -262,7 +262,7 @@ pub enum ChannelCommand {
 /// What to measure.
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
-    /// Orders through the gateway, closed loop, against a running platform.
+    /// Orders through the gateway, closed loop; starts a platform of its own, a process for each of the seven roles.
     Orders(OrdersBench),
     /// CPU of one call through the gateway against a direct call, and against nginx and HAProxy where installed.
     Proxy(ProxyBench),

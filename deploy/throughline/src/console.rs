@@ -115,11 +115,33 @@ pub fn time_of_day(at: Option<&prost_types::Timestamp>) -> String {
     format!("{hours:02}:{minutes:02}:{seconds:02}.{millis:03}")
 }
 
+/// Day and time of day in UTC, to the second: "2026-11-22 00:53:27".
+pub fn date_time(at: Option<&prost_types::Timestamp>) -> String {
+    let Some(at) = at else { return "-".to_owned() };
+    // As protobuf writes it in JSON: "2026-11-22T00:53:27.5Z".
+    let text = at.to_string();
+    let seconds = text.split(['.', 'Z']).next().unwrap_or_default();
+    seconds.replacen('T', " ", 1)
+}
+
 /// A span for people: "850 µs", "12.3 ms", "4.20 s".
 pub fn span(micros: i64) -> String {
     match micros {
         ..1_000 => format!("{micros} µs"),
         1_000..1_000_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
         _ => format!("{}.{:02} s", micros / 1_000_000, micros % 1_000_000 / 10_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_with_its_day_to_the_second() {
+        let at = |seconds, nanos| prost_types::Timestamp { seconds, nanos };
+        assert_eq!(date_time(Some(&at(1_709_251_199, 999_000_000))), "2024-02-29 23:59:59");
+        assert_eq!(date_time(Some(&at(0, 0))), "1970-01-01 00:00:00");
+        assert_eq!(date_time(None), "-");
     }
 }

@@ -9,7 +9,7 @@ use throughline_proto::order::v1::order_service_client::OrderServiceClient;
 
 use crate::args::OrderCommand;
 use crate::connection::{Session, bounded, refused};
-use crate::console::{amount, short, time_of_day};
+use crate::console::{amount, date_time, short, time_of_day};
 use crate::orders;
 
 /// Whose key submits and cancels when --key-file does not say.
@@ -68,7 +68,8 @@ async fn follow(session: &Session, order_id: &str) -> Result<ExitCode, Error> {
     if !console.is_json() {
         show(session, &last)?;
     }
-    Ok(ExitCode::SUCCESS)
+    let completed = last.state() == proto::OrderState::Completed;
+    Ok(if completed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn progress(order: &proto::CustomerOrder) -> String {
@@ -113,6 +114,9 @@ fn show(session: &Session, order: &proto::CustomerOrder) -> Result<ExitCode, Err
     console.line(format!("channel   {}  {}", order.channel, order.channel_order_id));
     let total = amount(order.total.as_ref());
     console.line(format!("total     {total}, paid {}", amount(order.paid.as_ref())));
+    if order.attention {
+        console.line("attention a step needs a person; its REASON says why");
+    }
     if let Some(failure) = &order.failure {
         console.line(format!(
             "failure   {} ({}): {}",
@@ -125,8 +129,8 @@ fn show(session: &Session, order: &proto::CustomerOrder) -> Result<ExitCode, Err
         let head = format!("{} [{}] {state}", bo.template, items_of(bo));
         bo.steps.iter().map(move |step| step_row(&head, step))
     });
-    let rows: Vec<[String; 4]> = steps.chain(theirs).collect();
-    console.table(["PART", "STEP", "STATE", "ATTEMPTS"], &rows);
+    let rows: Vec<[String; 6]> = steps.chain(theirs).collect();
+    console.table(["PART", "STEP", "STATE", "ATTEMPTS", "NEXT (UTC)", "REASON"], &rows);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -141,12 +145,16 @@ fn items_of(business_order: &proto::BusinessOrder) -> String {
     }
 }
 
-fn step_row(part: &str, step: &proto::Step) -> [String; 4] {
+fn step_row(part: &str, step: &proto::Step) -> [String; 6] {
+    let next = step.next_attempt_time.as_ref();
+    let reason = step.failure.as_ref().map(|why| format!("{} ({})", why.reason, why.domain));
     [
         part.to_owned(),
         step.step_id.clone(),
         short(step.state().as_str_name(), "STEP_STATE_").to_owned(),
         step.attempts.to_string(),
+        next.map(|at| date_time(Some(at))).unwrap_or_default(),
+        reason.unwrap_or_default(),
     ]
 }
 
@@ -195,7 +203,7 @@ fn order_row(order: &proto::CustomerOrder) -> [String; 7] {
         order.channel_order_id.clone(),
         order.items.len().to_string(),
         amount(order.total.as_ref()),
-        time_of_day(order.create_time.as_ref()),
+        date_time(order.create_time.as_ref()),
     ]
 }
 
@@ -234,6 +242,9 @@ async fn cancel(session: &Session, order_id: String, reason: String) -> Result<E
     if session.console.is_json() {
         session.console.message(&answer)?;
     } else {
+        let order = answer.order.unwrap_or_default();
+        let state = short(order.state().as_str_name(), "ORDER_STATE_");
+        session.console.line(format!("order     {}  {state}", order.order_id));
         show_plan(session, &answer.plan.unwrap_or_default());
     }
     Ok(ExitCode::SUCCESS)
@@ -245,4 +256,31 @@ fn show_plan(session: &Session, plan: &proto::CancelPlan) {
     session.console.line(format!("undone           {}", none_or(&plan.undo)));
     session.console.line(format!("kept             {}", none_or(&plan.keep)));
     session.console.line(format!("refunded         {}", amount(plan.refund.as_ref())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_shown_with_why_it_waits_and_when_it_goes_on() {
+        let step = proto::Step {
+            step_id: "install".to_owned(),
+            state: proto::StepState::Retrying.into(),
+            attempts: 3,
+            next_attempt_time: Some(prost_types::Timestamp { seconds: 86_400, nanos: 0 }),
+            failure: Some(proto::Failure {
+                reason: "NO_INSTANCE".to_owned(),
+                domain: "gateway".to_owned(),
+                message: String::new(),
+            }),
+            ..proto::Step::default()
+        };
+        let shown = step_row("order", &step);
+        let expected = ["order", "install", "RETRYING", "3", "1970-01-02 00:00:00"];
+        assert_eq!(shown[..5], expected);
+        assert_eq!(shown[5], "NO_INSTANCE (gateway)");
+        let quiet = step_row("order", &proto::Step::default());
+        assert_eq!(quiet[4..], ["", ""]);
+    }
 }
