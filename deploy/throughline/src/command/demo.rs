@@ -1,11 +1,11 @@
 //! `demo`: the whole platform, real orders through it to the end, and what came of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant as Monotonic;
 
 use throughline_kit::client::GatewayClient;
-use throughline_kit::error::Error;
+use throughline_kit::error::{Error, Kind};
 use throughline_kit::id;
 use throughline_proto::gateway::v1::GetTrajectoryRequest;
 use throughline_proto::gateway::v1::trajectory_service_client::TrajectoryServiceClient;
@@ -23,6 +23,8 @@ mod converged;
 mod shop;
 
 const TELECOM_SEED: &str = include_str!("../../samples/telecom.yaml");
+/// Where the sample order stands, seen from the source tree.
+const SAMPLE: &str = "deploy/throughline/samples/converged-order.yaml";
 const SIMPLE_ORDER: &str = include_str!("../../samples/simple-order.yaml");
 
 /// Something that the demo promises, and whether it held.
@@ -69,14 +71,24 @@ pub(super) async fn run(session: &mut Session, args: &DemoArgs) -> Result<ExitCo
         operator: platform.client("operator")?,
         expectations: Vec::new(),
     };
-    let told = play(&mut stage, &platform, started, args.seed).await?;
+    let told = tokio::select! {
+        told = Box::pin(play(&mut stage, &platform, started, args.seed)) => told?,
+        () = platform.failed() => return Err(ended_early()),
+    };
     let all_held = conclude(&stage, session)?;
-    if !args.exit {
-        say_what_next(&stage, session, &told);
-        serve::wait_for_end().await;
-    }
-    platform.stop().await;
-    Ok(if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let ended = if args.exit {
+        platform.stop().await;
+        ExitCode::SUCCESS
+    } else {
+        say_what_next(&stage, session, platform.gateway_uri(), &told);
+        serve::run_to_end(platform).await
+    };
+    Ok(if all_held { ended } else { ExitCode::FAILURE })
+}
+
+fn ended_early() -> Error {
+    let message = "a service of the platform ended while the demo was playing; the log says why";
+    Error::new(Kind::Unavailable, "demo", "PLATFORM_ENDED", message)
 }
 
 /// Plays everything; gives the order whose trajectory was shown.
@@ -155,21 +167,26 @@ fn conclude(stage: &Stage, session: &Session) -> Result<bool, Error> {
     Ok(all_held)
 }
 
-fn say_what_next(stage: &Stage, session: &Session, order_id: &str) {
-    let platform = &session.settings.platform;
-    let options =
-        format!("--data-dir {} --port-base {}", platform.data_dir.display(), platform.port_base);
+fn say_what_next(stage: &Stage, session: &Session, gateway_uri: &str, order_id: &str) {
+    let directory = session.settings.platform.data_dir.display();
+    // The address that is really listened on: the first port may be any that was free.
+    let options = format!("--data-dir {directory} --gateway {gateway_uri}");
+    // As it was started: it need not be on the path.
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("throughline"));
+    let program = program.display();
     stage.say("");
     stage.say("the platform stays up; in another terminal try");
+    if Path::new(SAMPLE).is_file() {
+        stage.say(format!("  {program} {options} order submit {SAMPLE} --watch"));
+    }
     for command in [
         format!("order get {order_id}"),
         format!("trajectory {order_id}"),
-        "order submit deploy/throughline/samples/converged-order.yaml --watch".to_owned(),
         "order list --state PARTIAL".to_owned(),
         "services --methods".to_owned(),
         "audit".to_owned(),
     ] {
-        stage.say(format!("  throughline {options} {command}"));
+        stage.say(format!("  {program} {options} {command}"));
     }
     stage.say("Ctrl-C ends it; what is in the data directory stays");
 }

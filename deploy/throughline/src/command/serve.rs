@@ -29,7 +29,7 @@ pub(super) async fn serve(session: &Session, role: Role, check: bool) -> Result<
 }
 
 /// Runs until somebody asks it to end, or a part of it fails: then whoever keeps it running starts it again.
-async fn run_to_end(platform: Platform) -> ExitCode {
+pub(super) async fn run_to_end(platform: Platform) -> ExitCode {
     let code = tokio::select! {
         () = wait_for_end() => ExitCode::SUCCESS,
         () = platform.failed() => ExitCode::FAILURE,
@@ -80,7 +80,7 @@ fn print_settings(session: &Session) -> Result<ExitCode, Error> {
 }
 
 /// Waits for an interrupt or a request to terminate.
-pub(super) async fn wait_for_end() {
+async fn wait_for_end() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {
