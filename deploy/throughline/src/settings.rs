@@ -88,6 +88,14 @@ impl Settings {
         config::load(common.config.as_deref(), &flags)
     }
 
+    /// A copy that may be shown to anybody.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        let mut shown = self.clone();
+        shown.platform.postgres_url = without_password(&self.platform.postgres_url);
+        shown
+    }
+
     /// Where keys are.
     pub fn keys_directory(&self) -> PathBuf {
         self.platform.data_dir.join("keys")
@@ -123,3 +131,25 @@ impl Settings {
         StorageConfig::Postgres { url: url.clone(), schema: role.name().to_owned() }
     }
 }
+
+/// Takes the password out of "postgres://user:password@host/database?password=…".
+fn without_password(url: &str) -> String {
+    const MASK: &str = "***";
+    let (address, query) = url.split_once('?').map_or((url, None), |(a, q)| (a, Some(q)));
+    let secret = |(scheme, rest): (&str, &str)| {
+        let (login, host) = rest.rsplit_once('@')?;
+        let (user, _) = login.split_once(':')?;
+        Some(format!("{scheme}://{user}:{MASK}@{host}"))
+    };
+    let address = address.split_once("://").and_then(secret).unwrap_or_else(|| address.to_owned());
+    let Some(query) = query else { return address };
+    let hidden = |pair: &str| match pair.split_once('=') {
+        Some(("password", _)) => format!("password={MASK}"),
+        Some(_) | None => pair.to_owned(),
+    };
+    let query: Vec<String> = query.split('&').map(hidden).collect();
+    format!("{address}?{}", query.join("&"))
+}
+
+#[cfg(test)]
+mod tests;
