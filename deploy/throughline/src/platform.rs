@@ -1,7 +1,9 @@
 //! Runs roles of the platform in this process: each its own gRPC server on its own port with its own database.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,7 +113,18 @@ impl Platform {
     pub fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
         let gateway = self.gateway.iter().map(|gateway| ("gateway", gateway.address));
         let centers = self.centers.iter().map(|center| (center.center, center.address));
-        gateway.chain(centers).collect()
+        let systems = self.simulators.iter().flat_map(|simulators| {
+            [
+                &simulators.control,
+                &simulators.provisioning,
+                &simulators.billing,
+                &simulators.logistics,
+                &simulators.paychannel,
+                &simulators.sms,
+            ]
+        });
+        let systems = systems.map(|system| (system.center, system.address));
+        gateway.chain(centers).chain(systems).collect()
     }
 
     /// A client that calls under the key of the given caller.
@@ -264,6 +277,11 @@ fn environment(
 /// A role that runs alone may start before the gateway has made the keys.
 async fn wait_for_key(path: &Path) -> Result<String, Error> {
     let patience = tokio::time::Instant::now() + KEY_TIMEOUT;
+    if !path.exists() {
+        // On standard error: a program reads the line `ready` from standard output.
+        let mut out = std::io::stderr().lock();
+        let _ = writeln!(out, "waiting for {}, which the gateway makes", path.display());
+    }
     loop {
         match load_key(path) {
             Ok(key) => return Ok(key),
@@ -281,7 +299,9 @@ fn prepare_directory(directory: &Path) -> Result<(), Error> {
         );
         Error::new(Kind::Precondition, "platform", "DATA_DIRECTORY_UNUSABLE", message)
     };
-    std::fs::create_dir_all(directory).map_err(|e| failed(&e))?;
+    // Orders and keys are nobody else's business. A directory that is there already stays as its owner made it.
+    let created = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    created.map_err(|e| failed(&e))?;
     let probe = directory.join(format!(".write-probe-{}", std::process::id()));
     std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(|e| failed(&e))
 }

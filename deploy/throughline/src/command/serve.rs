@@ -62,6 +62,9 @@ fn say_ready(session: &Session, platform: &Platform) {
     }
     let services: Vec<String> =
         addresses.iter().map(|(name, address)| format!("{name}={address}")).collect();
+    // The gateway stands first, as commands take it with --gateway, and not again as a service.
+    let services = services.iter().filter(|service| !service.starts_with("gateway="));
+    let services: Vec<&str> = services.map(String::as_str).collect();
     session.console.line(format!(
         "ready gateway={} http=http://{} {} keys={},{}",
         platform.gateway_uri(),
@@ -73,7 +76,7 @@ fn say_ready(session: &Session, platform: &Platform) {
 }
 
 fn print_settings(session: &Session) -> Result<ExitCode, Error> {
-    let text = serde_json::to_string_pretty(&session.settings)
+    let text = serde_json::to_string_pretty(&session.settings.without_secrets())
         .map_err(|e| Error::internal("config", e))?;
     session.console.line(text);
     Ok(ExitCode::SUCCESS)
