@@ -1,5 +1,6 @@
 //! `trajectory ID`
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use throughline_kit::clock::Instant;
@@ -47,7 +48,7 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows a trajectory as a tree: business steps, and under each the calls that led to it.
+/// Shows a trajectory: business steps and calls by time, calls as a tree.
 pub(super) fn show(console: Console, trajectory: &proto::GetTrajectoryResponse) {
     console.line(format!("trajectory of {}", trajectory.order_id));
     let start = trajectory.entries.iter().find_map(start_of).unwrap_or_default();
@@ -57,53 +58,50 @@ pub(super) fn show(console: Console, trajectory: &proto::GetTrajectoryResponse) 
     }
 }
 
-/// Times are from the start. Calls stand under the step that they led to, which is the next one announced.
+/// Deepest call that is shown further in.
+const MAX_DEPTH: usize = 8;
+
+/// One line for each entry, in order of time, which is from the start. A step does not tell which calls led to it, so calls
+/// stand beside steps; a call that was made while another was served stands further in, because spans tell that.
 fn lines(entries: &[proto::TrajectoryEntry], start: Instant) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut calls: Vec<&proto::Hop> = Vec::new();
-    for entry in entries {
-        match &entry.entry {
-            Some(Entry::Hop(hop)) => calls.push(hop),
-            Some(Entry::Step(step)) => {
-                let at = step.occurred_time.as_ref().map(Instant::from_proto).unwrap_or_default();
-                lines.push(format!(
-                    "{} +{:<9} {} {}  {}",
-                    time_of_day(step.occurred_time.as_ref()),
-                    span(at.0 - start.0),
-                    step.center,
-                    step.r#type,
-                    step.detail
-                ));
-                hop_lines(&mut lines, &mut calls, start);
+    let parents: HashMap<&str, &str> = entries
+        .iter()
+        .filter_map(|entry| match &entry.entry {
+            Some(Entry::Hop(hop)) => Some((hop.span_id.as_str(), hop.parent_span_id.as_str())),
+            Some(Entry::Step(_)) | None => None,
+        })
+        .collect();
+    let line = |entry: &proto::TrajectoryEntry| {
+        let at = start_of(entry)?;
+        let text = match entry.entry.as_ref()? {
+            Entry::Step(step) => format!("{} {}  {}", step.center, step.r#type, step.detail),
+            Entry::Hop(hop) => {
+                let depth = std::iter::successors(Some(hop.parent_span_id.as_str()), |span| {
+                    parents.get(span).copied()
+                })
+                .take_while(|span| parents.contains_key(span))
+                .take(MAX_DEPTH)
+                .count();
+                format!("{}└─ {}", "   ".repeat(depth), call(hop))
             }
-            None => {}
-        }
-    }
-    hop_lines(&mut lines, &mut calls, start);
-    lines
+        };
+        let text = text.trim_end();
+        Some(format!("{} +{:<9} {text}", time_of_day(Some(&at.to_proto())), span(at.0 - start.0)))
+    };
+    entries.iter().filter_map(line).collect()
 }
 
-fn hop_lines(lines: &mut Vec<String>, calls: &mut Vec<&proto::Hop>, start: Instant) {
-    let last = calls.len().saturating_sub(1);
-    for (index, hop) in calls.drain(..).enumerate() {
-        let branch = if index == last { "└─" } else { "├─" };
-        let at = hop.start_time.as_ref().map(Instant::from_proto).unwrap_or_default();
-        let took =
-            hop.duration.as_ref().map_or(0, |d| d.seconds * 1_000_000 + i64::from(d.nanos) / 1_000);
-        let method = hop.method.strip_prefix("throughline.").unwrap_or(&hop.method);
-        let failed = if hop.status_code == 0 {
-            String::new()
-        } else {
-            let code = tonic::Code::from_i32(hop.status_code);
-            format!("  {} {}", throughline_kit::error::code_name(code), hop.status_message)
-        };
-        lines.push(format!(
-            "             {branch} +{:<9} {} → {method}  {}{failed}",
-            span(at.0 - start.0),
-            hop.caller,
-            span(took),
-        ));
-    }
+fn call(hop: &proto::Hop) -> String {
+    let took =
+        hop.duration.as_ref().map_or(0, |d| d.seconds * 1_000_000 + i64::from(d.nanos) / 1_000);
+    let method = hop.method.strip_prefix("throughline.").unwrap_or(&hop.method);
+    let failed = if hop.status_code == 0 {
+        String::new()
+    } else {
+        let code = tonic::Code::from_i32(hop.status_code);
+        format!("  {} {}", throughline_kit::error::code_name(code), hop.status_message)
+    };
+    format!("{} → {method}  {}{failed}", hop.caller, span(took))
 }
 
 fn start_of(entry: &proto::TrajectoryEntry) -> Option<Instant> {
@@ -112,4 +110,53 @@ fn start_of(entry: &proto::TrajectoryEntry) -> Option<Instant> {
         Entry::Hop(hop) => hop.start_time.as_ref(),
     };
     at.map(Instant::from_proto)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(micros: i64) -> Option<prost_types::Timestamp> {
+        Some(Instant(micros).to_proto())
+    }
+
+    fn hop(micros: i64, span: &str, parent: &str, method: &str) -> proto::TrajectoryEntry {
+        let hop = proto::Hop {
+            span_id: span.to_owned(),
+            parent_span_id: parent.to_owned(),
+            caller: "order".to_owned(),
+            method: method.to_owned(),
+            start_time: at(micros),
+            ..Default::default()
+        };
+        proto::TrajectoryEntry { entry: Some(Entry::Hop(hop)) }
+    }
+
+    #[test]
+    fn calls_stand_by_time_beside_steps_and_under_the_call_that_they_were_made_in() {
+        let step = proto::BusinessStep {
+            center: "order".to_owned(),
+            r#type: "order.accepted".to_owned(),
+            occurred_time: at(5),
+            ..Default::default()
+        };
+        let entries = [
+            hop(0, "a", "", "pay"),
+            hop(1, "b", "a", "charge"),
+            proto::TrajectoryEntry { entry: Some(Entry::Step(step)) },
+            hop(9, "c", "away", "ship"),
+        ];
+        let shown = lines(&entries, Instant(0));
+        let shown: Vec<&str> =
+            shown.iter().filter_map(|line| line.get("00:00:00.000 +".len()..)).collect();
+        assert_eq!(
+            shown,
+            [
+                "0 µs      └─ order → pay  0 µs",
+                "1 µs         └─ order → charge  0 µs",
+                "5 µs      order order.accepted",
+                "9 µs      └─ order → ship  0 µs",
+            ]
+        );
+    }
 }
