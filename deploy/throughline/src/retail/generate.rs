@@ -67,6 +67,7 @@ struct Sold {
 }
 
 struct Shop {
+    seed: u64,
     random: Random,
     products: Vec<Product>,
     customers: Vec<Customer>,
@@ -85,25 +86,32 @@ impl Shop {
                 Customer { id, country: if n % 9 == 4 { abroad } else { HOME } }
             })
             .collect();
-        Self { random, products, customers, sold: Vec::new(), minute: OPENING_MINUTE }
+        Self { seed, random, products, customers, sold: Vec::new(), minute: OPENING_MINUTE }
     }
 
     fn invoice(&mut self, place: u64) -> Vec<Row> {
         self.minute += self.random.between(2, 5);
         let number = FIRST_NUMBER + place;
         match place {
-            _ if RETURNS_AT.contains(&place) => self.back(place, &format!("C{number}")),
+            _ if RETURNS_AT.contains(&place) => {
+                self.back(place, &format!("C{}", self.number(number)))
+            }
             _ if NAMELESS_AT.contains(&place) => vec![self.nameless(number, "1")],
             NEGATIVE_AT => vec![self.nameless(number, "-10")],
             _ => self.sale(place, number),
         }
     }
 
+    /// A number of this day only: the days of two seeds can be sold by one shop.
+    fn number(&self, number: u64) -> String {
+        format!("{}-{number}", self.seed)
+    }
+
     /// Goods that somebody booked in or out by hand: neither price nor name nor customer.
     fn nameless(&mut self, number: u64, quantity: &str) -> Row {
         let product = self.random.pick(&self.products).clone();
         Row {
-            invoice: number.to_string(),
+            invoice: self.number(number),
             code: product.code,
             name: String::new(),
             quantity: quantity.to_owned(),
@@ -196,7 +204,7 @@ impl Shop {
 
     fn row(&self, number: u64, customer: &Customer) -> Row {
         Row {
-            invoice: number.to_string(),
+            invoice: self.number(number),
             code: String::new(),
             name: String::new(),
             quantity: String::new(),
