@@ -72,8 +72,17 @@ impl Seed {
             StockServiceClient::new(operator.channel())
                 .receive_stock(bounded(self.stock))
                 .await
-                .map_err(refused)?;
+                .map_err(|status| with_release(refused(status), release))?;
         }
         Ok(Seeded { release, offerings, pools })
     }
+}
+
+/// Says that the catalog of a file is in force although its stock is not there.
+fn with_release(mut error: Error, release: i64) -> Error {
+    if release > 0 {
+        let more = format!("; the stock was not received, catalog release {release} is in force");
+        error.message.push_str(&more);
+    }
+    error
 }
