@@ -11,6 +11,7 @@
 //!   goes on: too few or too many columns, no invoice number, no stock code, an unreadable quantity or price, a negative
 //!   price, no price and no description, a quantity that is not positive on a sale or not negative on a return, and what
 //!   is beyond the limits of an order. An invoice with no line left is reported and not submitted.
+//! - An invoice belongs to the first customer that it names; a line that names another is reported and left out.
 //! - An invoice without a customer belongs to `guest-<InvoiceNo>`; a customer "17850.0" is "17850".
 //! - A return is linked to the customer's own earlier sales where its lines match them; see [`ReturnOf`].
 //! - A file with another header is refused as a whole.
@@ -230,8 +231,12 @@ impl Invoices {
             return Err(format!("the invoice number must have 1 to {MAX_ID} characters"));
         }
         let draft = self.draft(invoice, number);
-        if draft.invoice.customer_id.is_empty() {
-            draft.invoice.customer_id = customer_id(customer)?;
+        let customer = customer_id(customer)?;
+        let buyer = &mut draft.invoice.customer_id;
+        if buyer.is_empty() {
+            *buyer = customer;
+        } else if !customer.is_empty() && customer != *buyer {
+            return Err(format!("names customer {customer}, but the invoice belongs to {buyer}"));
         }
         if draft.invoice.country.is_empty() {
             country.clone_into(&mut draft.invoice.country);

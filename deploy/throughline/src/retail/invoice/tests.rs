@@ -189,3 +189,11 @@ fn a_quote_that_is_not_closed_costs_its_own_line_only() {
     assert_eq!(day.reports[0].invoice, "700001");
     assert_eq!((day.file_lines, day.empty_lines), (6, 1));
 }
+
+#[test]
+fn a_line_of_another_customer_than_its_invoice_is_reported_and_left_out() {
+    let of = |customer: &str| format!("700001,20001,NAME,1,d,1.0,{customer},UK");
+    let day = day(&[&of(""), &of("15001.0"), &of("15002.0"), &of("15001"), &of("")]);
+    assert_eq!(reasons(&day), [(4, "names customer 15002, but the invoice belongs to 15001")]);
+    assert_eq!((day.sales[0].customer_id.as_str(), day.sales[0].lines.len()), ("15001", 4));
+}
