@@ -144,14 +144,62 @@ async fn follow_once<C: Consumer>(
         .map_err(|status| Error::from_status(&status))?
         .into_inner();
     while let Some(message) = next(&mut stream, &config.center).await? {
-        *broken = 0;
-        let Some(last) = message.events.last() else { continue };
+        deliver(config, consumer, message.events, broken).await?;
+    }
+    Ok(())
+}
+
+/// Hands over what a message holds; one without events only says that the stream lives. The row of broken streams ends
+/// with that and not before: a consumer that always fails at the same events would never be worth a warning.
+async fn deliver<C: Consumer>(
+    config: &FollowConfig,
+    consumer: &C,
+    events: Vec<proto::Event>,
+    broken: &mut u32,
+) -> Result<(), Error> {
+    if let Some(last) = events.last() {
         let cursor = Cursor {
             consumer: config.consumer,
             center: config.center.clone(),
             sequence: last.sequence,
         };
-        consumer.consume(message.events, cursor).await?;
+        consumer.consume(events, cursor).await?;
     }
+    *broken = 0;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fails;
+
+    impl Consumer for Fails {
+        async fn consume(&self, _: Vec<proto::Event>, _: Cursor) -> Result<(), Error> {
+            Err(Error::new(Kind::Internal, "test", "INTERNAL", "it fails each time"))
+        }
+    }
+
+    struct Takes;
+
+    impl Consumer for Takes {
+        async fn consume(&self, _: Vec<proto::Event>, _: Cursor) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_of_broken_streams_ends_with_what_was_taken_in_and_not_with_what_arrived() {
+        let config = FollowConfig { center: "source".to_owned(), consumer: "test" };
+        let events = || vec![proto::Event { sequence: 7, ..proto::Event::default() }];
+        let mut broken = 3;
+        deliver(&config, &Fails, events(), &mut broken).await.expect_err("it fails");
+        assert_eq!(broken, 3, "the streams so far count on");
+        deliver(&config, &Takes, events(), &mut broken).await.expect("taken");
+        assert_eq!(broken, 0);
+        broken = 3;
+        deliver(&config, &Fails, Vec::new(), &mut broken).await.expect("nothing to take");
+        assert_eq!(broken, 0, "the stream lives");
+    }
 }
