@@ -70,6 +70,8 @@ struct Job {
 /// What one pass over a batch came to.
 enum Pass {
     Committed(Vec<Result<AnyOutput, Error>>),
+    /// No transaction could be begun, so no change was tried. Each further try may wait as long as this one did.
+    NotBegun(Error),
     /// A change failed after it wrote, or the commit did: nothing of the batch is stored.
     Undone(Error),
     /// The store was lost during the commit: nobody knows whether the batch is stored, so it must not be applied again.
@@ -126,28 +128,41 @@ async fn run(
                 }
             }
             Pass::Undone(_) if batch.len() > 1 => {
-                for job in batch.drain(..) {
-                    let outcome = commit_alone(&database, &job, &announce).await;
-                    let _ = job.answer.send(outcome);
-                }
+                commit_one_by_one(&database, &mut batch, &announce).await;
             }
-            Pass::Undone(error) | Pass::Unknown(error) => {
-                for job in batch.drain(..) {
-                    let _ = job.answer.send(Err(error.clone()));
-                }
+            Pass::NotBegun(error) | Pass::Undone(error) | Pass::Unknown(error) => {
+                refuse_all(&mut batch, &error);
             }
         }
     }
 }
 
-async fn commit_alone(
+fn refuse_all(batch: &mut Vec<Job>, error: &Error) {
+    for job in batch.drain(..) {
+        let _ = job.answer.send(Err(error.clone()));
+    }
+}
+
+/// Commits each change alone, until the store cannot be reached: then those that are left would only wait as well.
+async fn commit_one_by_one(
     database: &Database,
-    job: &Job,
+    batch: &mut Vec<Job>,
     announce: &watch::Sender<i64>,
-) -> Result<AnyOutput, Error> {
-    match pass(database, std::slice::from_ref(job), announce).await {
-        Pass::Committed(mut outcomes) => outcomes.pop().expect("one job, one outcome"),
-        Pass::Undone(error) | Pass::Unknown(error) => Err(error),
+) {
+    let mut gone = None;
+    for job in batch.drain(..) {
+        let outcome = match &gone {
+            Some(error) => Err(Error::clone(error)),
+            None => match pass(database, std::slice::from_ref(&job), announce).await {
+                Pass::Committed(mut outcomes) => outcomes.pop().expect("one job, one outcome"),
+                Pass::NotBegun(error) => {
+                    gone = Some(error.clone());
+                    Err(error)
+                }
+                Pass::Undone(error) | Pass::Unknown(error) => Err(error),
+            },
+        };
+        let _ = job.answer.send(outcome);
     }
 }
 
@@ -166,7 +181,7 @@ async fn commit_together(
 ) -> Pass {
     let mut tx = match database.begin().await {
         Ok(tx) => tx,
-        Err(error) => return Pass::Undone(error),
+        Err(error) => return Pass::NotBegun(error),
     };
     let mut outcomes = Vec::with_capacity(batch.len());
     for job in batch {
@@ -201,5 +216,48 @@ async fn commit_together(
         }
         Err(error) if error.kind == Kind::OutcomeUnknown => Pass::Unknown(error),
         Err(error) => Pass::Undone(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::each_database;
+
+    struct Tried;
+
+    impl Change for Tried {
+        type Output = ();
+
+        async fn apply(&self, _: &mut Tx) -> Result<(), Error> {
+            panic!("a change was tried on a store that is gone");
+        }
+    }
+
+    fn batch(size: usize) -> (Vec<Job>, Vec<oneshot::Receiver<Result<AnyOutput, Error>>>) {
+        let job = || {
+            let (answer, outcome) = oneshot::channel();
+            (Job { change: Box::new(Tried), answer }, outcome)
+        };
+        (0..size).map(|_| job()).unzip()
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_finds_no_store_is_answered_at_once_and_not_tried_one_by_one() {
+        for kept in each_database().await {
+            let database = Database::open("test", &kept.config, &[]).await.expect("opened");
+            let (announce, _committed) = watch::channel(0);
+            database.close().await;
+            let (mut jobs, outcomes) = batch(3);
+            let passed = pass(&database, &jobs, &announce).await;
+            let Pass::NotBegun(error) = passed else {
+                panic!("each change of the batch would wait for the store by itself");
+            };
+            refuse_all(&mut jobs, &error);
+            for outcome in outcomes {
+                let refused = outcome.await.expect("answered").expect_err("refused");
+                assert_eq!(refused.reason, "STORE_UNAVAILABLE");
+            }
+        }
     }
 }
