@@ -69,10 +69,16 @@ impl LateWorker {
         }
         let mut steps: JoinSet<Result<(), Error>> =
             due.into_iter().map(|late| self.clone().carry_on(late)).collect();
+        let mut wait = Duration::ZERO;
+        // One that fails must not keep the others from going on.
         while let Some(step) = steps.join_next().await {
-            step.map_err(|cause| Error::internal(DOMAIN, cause))??;
+            let done = step.unwrap_or_else(|cause| Err(Error::internal(DOMAIN, cause)));
+            if let Err(cause) = done {
+                tracing::warn!(%cause, "carry a late operation on");
+                wait = self.limits.poll_interval;
+            }
         }
-        Ok(Duration::ZERO)
+        Ok(wait)
     }
 
     async fn carry_on(self, late: Late) -> Result<(), Error> {
