@@ -11,7 +11,7 @@ use throughline_kit::storage::{Change, Tx};
 use throughline_proto::notification::v1::SendNotificationResponse;
 
 use crate::convert::{self, Message};
-use crate::error::Refusal;
+use crate::error::{DOMAIN, Refusal};
 use crate::library::Library;
 use crate::notification::{Delivery, DeliveryId, DeliveryState, Notification, NotificationId};
 use crate::phone::Phone;
@@ -94,6 +94,17 @@ impl Sending {
             trace_parent: &caller.trace_parent,
         };
         let notification = draft.queue(&self.provider, self.clock.now())?;
+        // Beside the call: a caller that goes away must not leave a stored message whose place was given back.
+        let this = self.clone();
+        let stored = tokio::spawn(async move { this.store(key, notification).await });
+        stored.await.unwrap_or_else(|cause| Err(Error::internal(DOMAIN, cause)))
+    }
+
+    async fn store(
+        &self,
+        key: RequestKey,
+        notification: Notification,
+    ) -> Result<SendNotificationResponse, Error> {
         let places = Places::new(&self.queue);
         let change = Enqueue { notification, places: Arc::clone(&places) };
         let answer = self.idempotency.once(key, change).await?;
@@ -116,5 +127,64 @@ impl Change for Enqueue {
         store::insert(tx, &self.notification);
         let notification = Some(convert::notification_to_proto(&self.notification));
         Ok(SendNotificationResponse { notification })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use throughline_kit::id::RequestId;
+    use throughline_kit::storage::{Database, Writer, WriterLimits};
+    use throughline_kit::testing::{each_database, eventually};
+    use throughline_proto::notification::v1::SendNotificationRequest;
+    use tonic::metadata::MetadataMap;
+
+    use super::*;
+
+    fn sending(database: &Database) -> Sending {
+        let writer = Writer::start(database, WriterLimits::default());
+        Sending {
+            idempotency: Idempotency::new(writer, Clock::system(), DOMAIN),
+            library: Arc::new(Library::shipped().expect("valid")),
+            queue: Arc::new(Queue::new(0, 1)),
+            clock: Clock::system(),
+            provider: "sms".to_owned(),
+        }
+    }
+
+    fn message(request_id: RequestId) -> Message {
+        let variables = ["name", "channel_order_id"].map(|name| (name.to_owned(), "x".to_owned()));
+        Message {
+            request_id,
+            template: "order.accepted".to_owned(),
+            phone: "+8613800000002".parse().expect("valid"),
+            locale: "en".to_owned(),
+            variables: variables.into(),
+            order_id: String::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stored_message_keeps_its_place_although_its_caller_went_away() {
+        for kept in each_database().await {
+            let database = Database::open(DOMAIN, &kept.config, store::MIGRATIONS).await;
+            let database = database.expect("opened");
+            let sending = sending(&database);
+            let id = RequestId::parse("0191d7a0-0000-7000-8000-000000000001").expect("valid");
+            let request = SendNotificationRequest::default();
+            let key = RequestKey::new("caller", id.clone(), "method", &request);
+            let caller = Caller::from_metadata(&MetadataMap::new());
+            tokio::select! {
+                biased;
+                _ = sending.send(key, &caller, message(id)) => panic!("it takes a commit"),
+                // The caller goes away as soon as it has asked.
+                () = std::future::ready(()) => {}
+            }
+            eventually("the call is over", async || {
+                let stored = store::count_queued(&database).await.expect("read") == 1;
+                (stored && Arc::strong_count(&sending.queue) == 1).then_some(())
+            })
+            .await;
+            assert!(!sending.queue.is_empty(), "what is stored has its place");
+        }
     }
 }
