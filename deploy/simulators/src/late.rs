@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use throughline_kit::backoff::Backoff;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::storage::{Change, Database, Tx, corrupt};
@@ -24,10 +25,8 @@ pub(crate) struct LateLimits {
     pub(crate) batch: i64,
     /// Tries of one report.
     pub(crate) max_attempts: i64,
-    /// Wait after the first failed try; doubled each time.
-    pub(crate) retry_delay: Duration,
-    /// Longest wait between tries.
-    pub(crate) max_retry_delay: Duration,
+    /// Waits after failed tries.
+    pub(crate) backoff: Backoff,
 }
 
 /// The worker.
@@ -115,16 +114,11 @@ fn after_report(mut late: Late, report: Report, now: Instant, limits: &LateLimit
         }
         Report::Failed(cause) => {
             tracing::debug!(system, reference, %cause, late.attempts, "report again later");
-            late.due = now.plus(backoff(late.attempts, limits));
+            late.due = now.plus(limits.backoff.after(late.attempts));
             late.attempts += 1;
         }
     }
     late
-}
-
-fn backoff(failures: i64, limits: &LateLimits) -> Duration {
-    let doublings = u32::try_from(failures).unwrap_or(u32::MAX).min(16);
-    limits.retry_delay.saturating_mul(1 << doublings).min(limits.max_retry_delay)
 }
 
 /// Lets a late operation happen, if it has not. Gives nothing when it is no longer to be reported.
@@ -180,8 +174,7 @@ mod tests {
         poll_interval: Duration::from_millis(200),
         batch: 64,
         max_attempts: 4,
-        retry_delay: Duration::from_millis(100),
-        max_retry_delay: Duration::from_millis(300),
+        backoff: Backoff { first: Duration::from_millis(100), longest: Duration::from_millis(300) },
     };
 
     fn late(reports_left: i64, attempts: i64) -> Late {

@@ -22,6 +22,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use throughline_kit::backoff::Backoff;
 use throughline_kit::client::GatewayClient;
 use throughline_kit::error::Error;
 use throughline_kit::server::{Environment, Running};
@@ -94,8 +95,10 @@ impl Config {
             poll_interval: Duration::from_millis(self.late_poll_interval_ms),
             batch: i64::from(self.max_late_batch),
             max_attempts: i64::from(self.max_report_attempts),
-            retry_delay: Duration::from_millis(self.report_retry_delay_ms),
-            max_retry_delay: Duration::from_millis(self.max_report_retry_delay_ms),
+            backoff: Backoff {
+                first: Duration::from_millis(self.report_retry_delay_ms),
+                longest: Duration::from_millis(self.max_report_retry_delay_ms),
+            },
         }
     }
 }

@@ -12,6 +12,7 @@
 //! and PostgreSQL with group commit ([`storage`]), events ([`outbox`]), first answers ([`idempotency`]), and the small types
 //! that all contracts share ([`id`], [`money`], [`clock`], [`paging`], [`error`]). It does not own any rule of a center.
 
+pub mod backoff;
 pub mod client;
 pub mod clock;
 pub mod config;

@@ -31,6 +31,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use throughline_kit::backoff::Backoff;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::feed::{FeedServer, FollowConfig, follow};
 use throughline_kit::idempotency::Idempotency;
@@ -119,8 +120,10 @@ impl Config {
     fn retry(&self) -> Retry {
         Retry {
             max_attempts: self.max_attempts.into(),
-            first_delay: Duration::from_millis(self.first_retry_delay_ms),
-            max_delay: Duration::from_millis(self.max_retry_delay_ms),
+            backoff: Backoff {
+                first: Duration::from_millis(self.first_retry_delay_ms),
+                longest: Duration::from_millis(self.max_retry_delay_ms),
+            },
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use throughline_kit::backoff::Backoff;
 use throughline_kit::id;
 
 /// Part of a delay by which it is shortened or lengthened, in percent.
@@ -12,18 +13,15 @@ const JITTER_PERCENT: u32 = 20;
 pub(crate) struct Retry {
     /// Calls for one delivery, sending and asking together.
     pub(crate) max_attempts: i64,
-    /// Wait after the first call; each further one doubles it.
-    pub(crate) first_delay: Duration,
-    /// Longest wait.
-    pub(crate) max_delay: Duration,
+    /// Waits after the first call and each further one.
+    pub(crate) backoff: Backoff,
 }
 
 impl Retry {
     /// The wait after a number of calls. The jitter is taken from what is repeated, so that it needs no randomness and
     /// deliveries that failed together do not come back together.
     pub(crate) fn delay(&self, what: &str, attempts: i64) -> Duration {
-        let doublings = u32::try_from((attempts - 1).clamp(0, 30)).unwrap_or(0);
-        let plain = self.first_delay.saturating_mul(1 << doublings).min(self.max_delay);
+        let plain = self.backoff.after(attempts - 1);
         let spread = u128::from(2 * JITTER_PERCENT + 1);
         let drawn = id::derived_uuid(&[what, &attempts.to_string()]).as_u128() % spread;
         let percent = 100 - JITTER_PERCENT + u32::try_from(drawn).unwrap_or(0);
@@ -37,8 +35,7 @@ mod tests {
 
     const RETRY: Retry = Retry {
         max_attempts: 5,
-        first_delay: Duration::from_millis(100),
-        max_delay: Duration::from_secs(1),
+        backoff: Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(1) },
     };
 
     #[test]

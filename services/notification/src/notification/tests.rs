@@ -1,13 +1,13 @@
 //! Tables and properties of deliveries.
 
 use proptest::prelude::*;
+use throughline_kit::backoff::Backoff;
 
 use super::*;
 
 const RETRY: Retry = Retry {
     max_attempts: 4,
-    first_delay: Duration::from_secs(10),
-    max_delay: Duration::from_secs(60),
+    backoff: Backoff { first: Duration::from_secs(10), longest: Duration::from_secs(60) },
 };
 const LEASE: Duration = Duration::from_secs(5);
 
