@@ -24,6 +24,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use throughline_kit::backoff::Backoff;
 use throughline_kit::client::GatewayClient;
+use throughline_kit::config::Check;
 use throughline_kit::error::Error;
 use throughline_kit::server::{Environment, Running};
 use throughline_kit::storage::{Database, Writer, WriterLimits};
@@ -90,6 +91,20 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Refuses values with which the simulators could not work, and names them.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut check = Check::of("simulators");
+        check.above_zero("max_rules", self.max_rules);
+        check.above_zero("never_answer_ms", self.never_answer_ms);
+        check.above_zero("late_poll_interval_ms", self.late_poll_interval_ms);
+        check.above_zero("max_late_batch", self.max_late_batch);
+        check.above_zero("report_timeout_ms", self.report_timeout_ms);
+        check.above_zero("max_report_attempts", self.max_report_attempts);
+        check.above_zero("report_retry_delay_ms", self.report_retry_delay_ms);
+        check.above_zero("max_report_retry_delay_ms", self.max_report_retry_delay_ms);
+        check.finish()
+    }
+
     fn late_limits(&self) -> LateLimits {
         LateLimits {
             poll_interval: Duration::from_millis(self.late_poll_interval_ms),
@@ -164,6 +179,7 @@ impl Simulators {
 /// Starts all six services over one store. Fails when an address is taken, the store cannot be opened or a gateway's
 /// address is wrong; then none of them runs.
 pub async fn start(config: Config, environments: Environments) -> Result<Simulators, Error> {
+    config.check()?;
     let listeners = Listeners::bind(&environments).await?;
     let Environment { clock, storage, shutdown, .. } = environments.control.clone();
     // What fails half-way must not leave the first services running.

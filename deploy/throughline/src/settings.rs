@@ -85,7 +85,18 @@ impl Settings {
                 gateway: common.gateway.as_deref(),
             },
         };
-        config::load(common.config.as_deref(), &flags)
+        let settings: Self = config::load(common.config.as_deref(), &flags)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Refuses values with which a role could not work, before any of them starts.
+    fn check(&self) -> Result<(), Error> {
+        self.payment.check()?;
+        self.resource.check()?;
+        self.product.check()?;
+        self.notification.check()?;
+        self.simulators.check()
     }
 
     /// A copy that may be shown to anybody.

@@ -4,4 +4,4 @@ mod follow;
 mod serve;
 
 pub use follow::{Consumer, Cursor, FollowConfig, follow};
-pub use serve::FeedServer;
+pub use serve::{FeedServer, MAX_EVENTS_PER_MESSAGE};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use figment::Jail;
 use serde::{Deserialize, Serialize};
-use throughline_kit::config::load;
+use throughline_kit::config::{Check, load};
 use throughline_kit::error::{Error, Kind};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,4 +125,35 @@ fn a_file_that_is_not_there_or_not_toml_is_named() {
     assert!(message.contains("no-such.toml"), "{message}");
     let message = refused(Some("name = \n"), &[]);
     assert!(message.contains(FILE), "{message}");
+}
+
+#[test]
+fn every_value_that_cannot_work_is_named_with_what_is_expected() {
+    let mut check = Check::of("shop");
+    check.above_zero("max_things", 1_usize);
+    check.at_least("max_boxes", 2_u32, 2);
+    check.each_above_zero("delays_ms", &[1]);
+    check.not_empty("name", "x");
+    check.finish().expect("valid");
+    let mut check = Check::of("shop");
+    check.above_zero("max_things", 0_usize);
+    check.above_zero("max_debts", -1_i64);
+    check.at_least("max_boxes", 1_u32, 2);
+    check.each_above_zero("delays_ms", &[]);
+    check.each_above_zero("waits_ms", &[5, 0]);
+    check.not_empty("name", "");
+    let error = check.finish().expect_err("refused");
+    assert_eq!((error.kind, error.reason.as_str()), (Kind::Invalid, "CONFIG_INVALID"));
+    let said: Vec<_> = error.message.split("; ").collect();
+    assert_eq!(
+        said,
+        [
+            "key `shop.max_things`: must be above 0, it is 0",
+            "key `shop.max_debts`: must be above 0, it is -1",
+            "key `shop.max_boxes`: must be at least 2, it is 1",
+            "key `shop.delays_ms`: must have at least one entry, each above 0, it is []",
+            "key `shop.waits_ms`: must have at least one entry, each above 0, it is [5, 0]",
+            "key `shop.name`: must not be empty, it is \"\"",
+        ]
+    );
 }

@@ -32,8 +32,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use throughline_kit::backoff::Backoff;
+use throughline_kit::config::Check;
 use throughline_kit::error::{Error, Kind};
-use throughline_kit::feed::{FeedServer, FollowConfig, follow};
+use throughline_kit::feed::{FeedServer, FollowConfig, MAX_EVENTS_PER_MESSAGE, follow};
 use throughline_kit::idempotency::Idempotency;
 use throughline_kit::retention;
 use throughline_kit::server::{Environment, Running, Server};
@@ -117,6 +118,26 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Refuses values with which the center could not work, and names them. For what was configured: a test may start
+    /// with a queue that is smaller than a message of a feed.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut check = Check::of(CENTER);
+        check.not_empty("provider", &self.provider);
+        check.at_least(
+            "max_queued_notifications",
+            self.max_queued_notifications,
+            MAX_EVENTS_PER_MESSAGE,
+        );
+        check.above_zero("max_concurrent_dispatches", self.max_concurrent_dispatches);
+        check.above_zero("max_attempts", self.max_attempts);
+        check.above_zero("call_timeout_ms", self.call_timeout_ms);
+        check.above_zero("lease_margin_ms", self.lease_margin_ms);
+        check.above_zero("first_retry_delay_ms", self.first_retry_delay_ms);
+        check.above_zero("max_retry_delay_ms", self.max_retry_delay_ms);
+        check.above_zero("poll_interval_ms", self.poll_interval_ms);
+        check.finish()
+    }
+
     fn retry(&self) -> Retry {
         Retry {
             max_attempts: self.max_attempts.into(),

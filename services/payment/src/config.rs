@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use throughline_kit::error::{Error, Kind};
+use throughline_kit::config::Check;
+use throughline_kit::error::Error;
 
 use crate::attempt::Schedule;
 use crate::error::DOMAIN;
@@ -48,23 +49,15 @@ impl Default for Config {
 
 impl Config {
     /// Refuses values with which the center could not work, and names them.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let positive = [
-            ("channel_timeout_ms", self.channel_timeout_ms > 0),
-            ("resolve_delays_ms", !self.resolve_delays_ms.is_empty()),
-            ("resolve_delays_ms", self.resolve_delays_ms.iter().all(|delay| *delay > 0)),
-            ("poll_interval_ms", self.poll_interval_ms > 0),
-            ("max_due_per_look", self.max_due_per_look > 0),
-            ("max_questions_at_once", self.max_questions_at_once > 0),
-            ("max_attempts_per_order", self.max_attempts_per_order > 0),
-        ];
-        match positive.iter().find(|(_, holds)| !holds) {
-            None => Ok(()),
-            Some((key, _)) => {
-                let message = format!("payment.{key} must have a value above 0");
-                Err(Error::new(Kind::Invalid, DOMAIN, "CONFIG_INVALID", message).with("key", key))
-            }
-        }
+    pub fn check(&self) -> Result<(), Error> {
+        let mut check = Check::of(DOMAIN);
+        check.above_zero("channel_timeout_ms", self.channel_timeout_ms);
+        check.each_above_zero("resolve_delays_ms", &self.resolve_delays_ms);
+        check.above_zero("poll_interval_ms", self.poll_interval_ms);
+        check.above_zero("max_due_per_look", self.max_due_per_look);
+        check.above_zero("max_questions_at_once", self.max_questions_at_once);
+        check.above_zero("max_attempts_per_order", self.max_attempts_per_order);
+        check.finish()
     }
 
     pub(crate) fn channel_timeout(&self) -> Duration {
@@ -101,7 +94,7 @@ mod tests {
         assert_eq!(Config::default().check(), Ok(()));
         let wrong = Config { resolve_delays_ms: Vec::new(), ..Config::default() };
         let error = wrong.check().expect_err("no delays");
-        assert_eq!(error.metadata.get("key").map(String::as_str), Some("resolve_delays_ms"));
+        assert!(error.message.contains("`payment.resolve_delays_ms`"), "{error}");
     }
 
     #[test]

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use throughline_kit::config::Check;
 use throughline_kit::error::Error;
 use throughline_kit::feed::FeedServer;
 use throughline_kit::idempotency::Idempotency;
@@ -87,8 +88,22 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Refuses values with which the center could not work, and names them.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut check = Check::of(CENTER);
+        check.above_zero("max_offerings_per_import", self.max_offerings_per_import);
+        check.above_zero("max_import_bytes", self.max_import_bytes);
+        check.above_zero("max_lines", self.max_lines);
+        check.above_zero("max_business_orders", self.max_business_orders);
+        check.above_zero("release_poll_interval_ms", self.release_poll_interval_ms);
+        check.finish()
+    }
+}
+
 /// Starts the center: it serves when this returns, with the release in force loaded.
 pub async fn start(config: Config, environment: Environment) -> Result<Running, Error> {
+    config.check()?;
     let listener = environment.bind(CENTER).await?;
     let database = Database::open(CENTER, &environment.storage, store::MIGRATIONS).await?;
     let writer = Writer::start(&database, WriterLimits::default());

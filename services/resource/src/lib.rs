@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use throughline_kit::config::Check;
 use throughline_kit::error::Error;
 use throughline_kit::feed::FeedServer;
 use throughline_kit::idempotency::Idempotency;
@@ -100,8 +101,27 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Refuses values with which the center could not work, and names them.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut check = Check::of(DOMAIN);
+        check.above_zero("max_demands_per_reservation", self.max_demands_per_reservation);
+        check.above_zero("max_items_per_reservation", self.max_items_per_reservation);
+        check.above_zero("max_receipts_per_request", self.max_receipts_per_request);
+        check.above_zero("max_items_per_request", self.max_items_per_request);
+        check.above_zero("max_lines_per_return", self.max_lines_per_return);
+        check.above_zero("quarantine_seconds", self.quarantine_seconds);
+        check.above_zero("sweep_interval_ms", self.sweep_interval_ms);
+        check.above_zero("max_holds_per_sweep", self.max_holds_per_sweep);
+        check.above_zero("max_changes_per_commit", self.max_changes_per_commit);
+        check.above_zero("max_queued_changes", self.max_queued_changes);
+        check.finish()
+    }
+}
+
 /// Starts the center.
 pub async fn start(config: Config, environment: Environment) -> Result<Running, Error> {
+    config.check()?;
     let listener = environment.bind(DOMAIN).await?;
     let database = Database::open(DOMAIN, &environment.storage, store::MIGRATIONS).await?;
     let limits = WriterLimits {

@@ -16,7 +16,7 @@ use crate::outbox;
 use crate::storage::{Database, Writer};
 
 /// Events in one message.
-const MAX_EVENTS_PER_MESSAGE: usize = 256;
+pub const MAX_EVENTS_PER_MESSAGE: usize = 256;
 /// Messages ahead of a slow subscriber.
 const MAX_MESSAGES_AHEAD: usize = 4;
 /// How long events gather after a commit before they are sent: a subscriber that commits for each message it gets would
