@@ -52,21 +52,33 @@ pub(crate) struct Method {
     pub(crate) documentation: String,
 }
 
+/// A method that the gateway answers itself and that has no contract of ours: health, reflection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StandardMethod {
+    /// "package.Service/Method".
+    pub(crate) name: &'static str,
+    /// Who must be known.
+    pub(crate) admission: Admission,
+    /// Either side sends more than one message.
+    pub(crate) streaming: bool,
+}
+
 fn next_id() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Method {
-    /// Makes a method of the gateway's own that has no contract of ours: health, reflection.
-    pub(crate) fn standard(name: &str, admission: Admission) -> Self {
+    /// Makes a method of the gateway's own.
+    pub(crate) fn standard(standard: &StandardMethod) -> Self {
+        let StandardMethod { name, admission, streaming } = *standard;
         Self {
             id: next_id(),
             name: name.into(),
             admission,
             idempotent: true,
             level: CapabilityLevel::Atomic,
-            streaming: true,
+            streaming,
             request_path: Arc::new([]),
             response_path: Arc::new([]),
             order_id_field: String::new(),

@@ -8,18 +8,28 @@ use http::HeaderValue;
 use throughline_kit::identity::CallerKind;
 
 use crate::caller::{Caller, KeyHash, Permission};
-use crate::contract::{Admission, Contract, Method};
+use crate::contract::{Admission, Contract, Method, StandardMethod};
 use crate::error::{AccessRefusal, DOMAIN, RouteRefusal};
 use crate::registry::{Endpoint, Registry};
 
-/// Methods that the gateway answers itself and that have no contract of ours.
-pub(crate) const OWN_STANDARD_METHODS: [(&str, Admission); 5] = [
-    ("grpc.health.v1.Health/Check", Admission::Open),
-    ("grpc.health.v1.Health/Watch", Admission::Open),
-    ("grpc.health.v1.Health/List", Admission::Open),
-    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Admission::AnyCaller),
-    ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Admission::AnyCaller),
+/// Methods that the gateway answers itself. Probes of containers have no key: they may ask how it is, but not hold streams.
+const OWN_STANDARD_METHODS: [StandardMethod; 5] = [
+    open("grpc.health.v1.Health/Check"),
+    open("grpc.health.v1.Health/List"),
+    stream("grpc.health.v1.Health/Watch"),
+    stream("grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
+    stream("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
 ];
+
+/// A method for everybody: it answers once, so it has a deadline.
+const fn open(name: &'static str) -> StandardMethod {
+    StandardMethod { name, admission: Admission::Open, streaming: false }
+}
+
+/// A stream for anybody with a key.
+const fn stream(name: &'static str) -> StandardMethod {
+    StandardMethod { name, admission: Admission::AnyCaller, streaming: true }
+}
 
 /// A caller as the data plane needs it.
 #[derive(Debug)]
@@ -171,9 +181,8 @@ pub(crate) struct Painter {
 impl Painter {
     /// Prepares; methods of `known` have a route even before anyone serves them.
     pub(crate) fn new(known: Arc<Contract>) -> Self {
-        let standard = OWN_STANDARD_METHODS
-            .map(|(name, admission)| Arc::new(Method::standard(name, admission)))
-            .to_vec();
+        let standard =
+            OWN_STANDARD_METHODS.map(|method| Arc::new(Method::standard(&method))).to_vec();
         Self { standard, known, own_name: DOMAIN.into(), generation: 0 }
     }
 
@@ -243,12 +252,20 @@ mod tests {
     }
 
     fn offer(center: &str, endpoints: Vec<Arc<Endpoint>>) -> Offer {
-        let method = Arc::new(Method::standard("a.B/C", Admission::Open));
+        let method = Arc::new(Method::standard(&open("a.B/C")));
         Offer { center: center.into(), method, endpoints }
     }
 
     fn route(offers: Vec<Offer>) -> Route {
-        Route { method: Arc::new(Method::standard("a.B/C", Admission::Open)), offers }
+        Route { method: Arc::new(Method::standard(&open("a.B/C"))), offers }
+    }
+
+    #[test]
+    fn whatever_needs_no_key_has_a_deadline() {
+        for method in OWN_STANDARD_METHODS {
+            let open = method.admission == Admission::Open;
+            assert_ne!(open, method.streaming, "{}", method.name);
+        }
     }
 
     #[test]

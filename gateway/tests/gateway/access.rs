@@ -303,38 +303,3 @@ async fn the_gateways_own_services_cannot_be_called_around_it() {
     assert_eq!(reason(&status), "GATEWAY_BYPASSED");
     platform.stop().await;
 }
-
-#[tokio::test]
-async fn health_needs_no_key_and_tells_which_services_are_served() {
-    use tonic_health::pb::HealthCheckRequest;
-    use tonic_health::pb::health_check_response::ServingStatus;
-    use tonic_health::pb::health_client::HealthClient;
-    let _log = no_unexpected_warnings(&[]);
-    let database = &each_database().await[0];
-    let mut platform = Platform::start(database).await;
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", platform.address))
-        .expect("valid")
-        .connect_lazy();
-    let client = HealthClient::new(channel);
-    let check = |service: &str| {
-        let (mut client, service) = (client.clone(), service.to_owned());
-        async move {
-            let answer = client.check(HealthCheckRequest { service }).await;
-            answer.ok().map(|answer| answer.into_inner().status())
-        }
-    };
-    assert_eq!(check("").await, Some(ServingStatus::Serving));
-    assert_eq!(check("throughline.sms.v1.SmsService").await, None);
-    let sms = start_sms(&platform).await;
-    throughline_kit::testing::eventually("served", || async {
-        (check("throughline.sms.v1.SmsService").await == Some(ServingStatus::Serving)).then_some(())
-    })
-    .await;
-    sms.stop().await;
-    throughline_kit::testing::eventually("not served", || async {
-        (check("throughline.sms.v1.SmsService").await == Some(ServingStatus::NotServing))
-            .then_some(())
-    })
-    .await;
-    platform.stop().await;
-}

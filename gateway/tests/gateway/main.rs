@@ -3,6 +3,7 @@
 mod access;
 mod backends;
 mod calls;
+mod health;
 mod limits;
 mod platform;
 mod protocol;
