@@ -2,6 +2,8 @@
 
 use throughline_kit::identity::CallerKind;
 
+use crate::caller::AGREED_PRICE;
+
 /// How an instance of a center or system gets its calls; the list shows it who else is there.
 const REGISTRATION: &[&str] = &[
     "throughline.gateway.v1.RegistryService/DeregisterInstance",
@@ -13,9 +15,6 @@ const FEEDS: &str = "throughline.event.v1.EventFeedService/Subscribe";
 /// Where an outside system says how a step of an order ended that it had taken on.
 const STEP_RESULTS: &[&str] = &["throughline.order.v1.StepCallbackService/ReportStepResult"];
 const EVERYTHING: &[&str] = &["*"];
-
-/// Right of the demonstration channel to bring prices of its own.
-const AGREED_PRICE: &str = "agreed-price";
 
 /// A caller that is made at the first start.
 #[derive(Debug)]

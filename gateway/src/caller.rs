@@ -12,6 +12,10 @@ use throughline_proto::options::v1::Exposure;
 const KEY_PREFIX: &str = "tlk_";
 /// RFC 4648 base 32 in lower case.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+/// The right to bring prices of one's own.
+pub(crate) const AGREED_PRICE: &str = "agreed-price";
+/// Rights beyond methods that centers know.
+pub(crate) const RIGHTS: [&str; 1] = [AGREED_PRICE];
 /// Characters of a caller's name at most.
 pub(crate) const MAX_NAME_LENGTH: usize = 64;
 
@@ -202,7 +206,8 @@ impl Caller {
     }
 }
 
-fn reaches(kind: CallerKind, exposure: Exposure) -> bool {
+/// Whether a kind of caller may ever call what has an exposure.
+pub(crate) fn reaches(kind: CallerKind, exposure: Exposure) -> bool {
     match exposure {
         Exposure::Unspecified => false,
         Exposure::Internal => matches!(kind, CallerKind::Center | CallerKind::System),
@@ -223,10 +228,15 @@ pub(crate) fn check_name(name: &str) -> Result<(), InvalidName> {
 #[error("must have 1 to {MAX_NAME_LENGTH} characters of [a-z0-9-]")]
 pub(crate) struct InvalidName;
 
-/// Checks a right: 1 to 64 characters of [a-z0-9-], so that rights can stand in one header.
-pub(crate) fn check_right(right: &str) -> Result<(), InvalidName> {
-    check_name(right)
+/// Checks that a right is one that centers know: another would never let anybody do anything.
+pub(crate) fn check_right(right: &str) -> Result<(), UnknownRight> {
+    if RIGHTS.contains(&right) { Ok(()) } else { Err(UnknownRight) }
 }
+
+/// A text is no right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of the rights that centers know: {}", RIGHTS.join(", "))]
+pub(crate) struct UnknownRight;
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use crate::caller::{self, Caller, Grant, KeyHash};
 use crate::contract::{Admission, Method};
 use crate::error::DOMAIN;
 use crate::registry::{Center, Instance, parse_endpoint};
+use crate::snapshot::{Snapshot, UnusableGrant};
 
 /// Bytes of a descriptor set at most.
 const MAX_DESCRIPTOR_SET_BYTES: usize = 4 << 20;
@@ -81,9 +82,10 @@ pub(crate) fn order_id(text: String) -> Result<String, Error> {
     Ok(text)
 }
 
-/// Reads a new channel.
+/// Reads a new channel; `snapshot` tells what there is to be granted.
 pub(crate) fn channel(
     request: proto::CreateChannelRequest,
+    snapshot: &Snapshot,
     key_hash: KeyHash,
     now: Instant,
 ) -> Result<Caller, Error> {
@@ -96,8 +98,9 @@ pub(crate) fn channel(
     violations.range("right_grants", request.right_grants.len(), 0, MAX_GRANTS);
     let mut method_grants = Vec::new();
     for (index, grant) in request.method_grants.iter().enumerate() {
-        let grant = violations.take(format!("method_grants[{index}]"), Grant::parse(grant));
-        method_grants.extend(grant);
+        let grant = Grant::parse(grant).map_err(UnusableGrant::from);
+        let grant = grant.and_then(|grant| snapshot.check_channel_grant(grant));
+        method_grants.extend(violations.take(format!("method_grants[{index}]"), grant));
     }
     for (index, right) in request.right_grants.iter().enumerate() {
         violations.take(format!("right_grants[{index}]"), caller::check_right(right));

@@ -157,7 +157,8 @@ impl AccessService for ControlServer {
         request: Request<proto::CreateChannelRequest>,
     ) -> Result<Response<proto::CreateChannelResponse>, Status> {
         let (key, now) = self.control.new_key();
-        let caller = convert::channel(request.into_inner(), key.hash(), now)?;
+        let snapshot = self.control.snapshots().load_full();
+        let caller = convert::channel(request.into_inner(), &snapshot, key.hash(), now)?;
         let answer = convert::caller(&caller);
         self.control.create_caller(caller).await?;
         let api_key = key.as_str().to_owned();

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use http::HeaderValue;
 use throughline_kit::identity::CallerKind;
 
-use crate::caller::{Caller, KeyHash, Permission};
+use crate::caller::{Caller, Grant, InvalidGrant, KeyHash, Permission, reaches};
 use crate::contract::{Admission, Contract, Method, StandardMethod};
 use crate::error::{AccessRefusal, DOMAIN, RouteRefusal};
 use crate::registry::{Endpoint, Registry};
@@ -167,6 +167,41 @@ pub(crate) struct Snapshot {
     pub(crate) routes: HashMap<Box<str>, Route>,
     /// Ids of all endpoints.
     pub(crate) endpoints: HashSet<u64>,
+}
+
+impl Snapshot {
+    /// Checks that a channel could ever use a grant: that it names something, and something that channels reach.
+    pub(crate) fn check_channel_grant(&self, grant: Grant) -> Result<Grant, UnusableGrant> {
+        let mut exposure = None;
+        for route in self.routes.values().filter(|route| grant.covers(&route.method.name)) {
+            match route.method.admission {
+                Admission::Granted(other) if !reaches(CallerKind::Channel, other) => {
+                    exposure = Some(other.as_str_name());
+                }
+                Admission::Open | Admission::AnyCaller | Admission::Granted(_) => return Ok(grant),
+            }
+        }
+        Err(exposure
+            .map_or(UnusableGrant::Unknown, |exposure| UnusableGrant::Exposure { exposure }))
+    }
+}
+
+/// A channel could never use a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UnusableGrant {
+    /// It is no grant.
+    #[error(transparent)]
+    Invalid(#[from] InvalidGrant),
+    /// It is about nothing.
+    #[error(
+        "names no method and no service that the gateway knows; CatalogService/ListMethods lists them"
+    )]
+    Unknown,
+    /// It is about what channels never reach.
+    #[error(
+        "is out of a channel's reach: channels call only what has EXPOSURE_CHANNEL, this has {exposure}"
+    )]
+    Exposure { exposure: &'static str },
 }
 
 /// Draws the picture.

@@ -197,6 +197,47 @@ async fn every_wrong_field_of_a_new_channel_is_named() {
 }
 
 #[tokio::test]
+async fn what_could_never_be_used_is_not_granted() {
+    let _log = no_unexpected_warnings(&[]);
+    let database = &each_database().await[0];
+    let mut platform = Platform::start(database).await;
+    let table = [
+        ("throughline.order.v1.OrderService/SubmitOrder", None),
+        ("throughline.order.v1.OrderService/*", None),
+        ("throughline.product.v1.DecisionService/*", None),
+        ("throughline.order.v1.OrderService/SubmitOrders", Some("names no method")),
+        ("throughline.orders.v1.OrderService/*", Some("names no method")),
+        ("throughline.sms.v1.SmsService/SendSms", Some("EXPOSURE_INTERNAL")),
+        ("throughline.sms.v1.SmsService/*", Some("EXPOSURE_INTERNAL")),
+        ("throughline.gateway.v1.AccessService/CreateChannel", Some("EXPOSURE_OPERATOR")),
+    ];
+    for (index, (grant, refusal)) in table.into_iter().enumerate() {
+        let created = create(&platform, &format!("shop-{index}"), &[grant]).await;
+        let Some(said) = refusal else {
+            created.expect(grant);
+            continue;
+        };
+        let error = Error::from_status(&created.expect_err(grant));
+        assert_eq!(error.reason, "FIELD_INVALID");
+        let [(path, text)] = &error.fields[..] else { panic!("{grant}: {error:?}") };
+        assert_eq!(path, "method_grants[0]");
+        assert!(text.contains(said), "{grant}: {text}");
+    }
+    let status = AccessServiceClient::new(platform.channel("operator"))
+        .create_channel(proto::CreateChannelRequest {
+            name: "shop".to_owned(),
+            right_grants: vec!["agreed-price".to_owned(), "free-beer".to_owned()],
+            ..proto::CreateChannelRequest::default()
+        })
+        .await
+        .expect_err("nobody knows the right");
+    let error = Error::from_status(&status);
+    assert_eq!(error.fields[0].0, "right_grants[1]");
+    assert!(error.fields[0].1.contains("agreed-price"), "{error:?}");
+    platform.stop().await;
+}
+
+#[tokio::test]
 async fn callers_are_listed_without_keys_and_kept_over_restarts() {
     let _log = no_unexpected_warnings(&[]);
     for database in each_database().await {
