@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use throughline_kit::CancellationToken;
 use throughline_kit::clock::Clock;
 use throughline_kit::error::Error;
+use throughline_kit::id::RequestId;
 use throughline_kit::storage::Writer;
 use throughline_proto::DESCRIPTOR_SET;
 use tokio::sync::Notify;
@@ -224,9 +225,14 @@ impl Control {
     }
 
     /// Creates a caller; from the answer on its key is known.
-    pub(crate) async fn create_caller(&self, caller: Caller) -> Result<(), Error> {
+    pub(crate) async fn create_caller(
+        &self,
+        caller: Caller,
+        request_id: RequestId,
+    ) -> Result<(), Error> {
         let max_callers = self.limits.max_callers;
-        self.writer.write(CreateCaller { caller: caller.clone(), max_callers }).await?;
+        let change = CreateCaller { caller: caller.clone(), request_id, max_callers };
+        self.writer.write(change).await?;
         let mut state = self.state();
         state.callers.insert(Arc::clone(&caller.name), caller);
         self.publish(&mut state);

@@ -2,6 +2,7 @@
 
 use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Violations};
+use throughline_kit::id::RequestId;
 use throughline_kit::identity::CallerKind;
 use throughline_proto::gateway::v1 as proto;
 use throughline_proto::options::v1::Exposure;
@@ -88,8 +89,9 @@ pub(crate) fn channel(
     snapshot: &Snapshot,
     key_hash: KeyHash,
     now: Instant,
-) -> Result<Caller, Error> {
+) -> Result<(Caller, RequestId), Error> {
     let mut violations = Violations::new(DOMAIN);
+    let request_id = violations.take("request_id", RequestId::parse(&request.request_id));
     violations.take("name", caller::check_name(&request.name));
     if !request.name.starts_with(|first: char| first.is_ascii_lowercase()) {
         violations.add("name", "must start with a letter of [a-z]");
@@ -106,17 +108,19 @@ pub(crate) fn channel(
         violations.take(format!("right_grants[{index}]"), caller::check_right(right));
     }
     violations.finish()?;
+    let request_id = request_id.ok_or_else(|| Error::internal(DOMAIN, "no request id"))?;
     if method_grants.is_empty() {
         method_grants.push(Grant::Everything);
     }
-    Ok(Caller {
+    let caller = Caller {
         name: request.name.into(),
         kind: CallerKind::Channel,
         key_hash,
         method_grants,
         right_grants: request.right_grants,
         created_at: now,
-    })
+    };
+    Ok((caller, request_id))
 }
 
 /// Writes a caller, without its key.

@@ -98,6 +98,10 @@ pub(crate) enum ControlRefusal {
     LimitReached { limit: &'static str, value: usize },
     /// The name is taken.
     ChannelExists { name: String },
+    /// The request created the channel already; its key is stored nowhere.
+    ChannelCreatedBefore { name: String },
+    /// The id was used for another request.
+    RequestIdReused { request_id: String },
     /// Nothing is recorded for the order.
     TrajectoryNotFound { order_id: String },
 }
@@ -301,6 +305,21 @@ impl From<ControlRefusal> for Error {
                 format!("there is a caller {name} already"),
             )
             .with("name", name),
+            ControlRefusal::ChannelCreatedBefore { name } => new(
+                Kind::AlreadyExists,
+                "CHANNEL_CREATED_BEFORE",
+                format!(
+                    "this request has created channel {name} already; its key was in the first answer and is stored \
+                     nowhere: where that answer is lost, create a channel with another name"
+                ),
+            )
+            .with("name", name),
+            ControlRefusal::RequestIdReused { request_id } => new(
+                Kind::Invalid,
+                "REQUEST_ID_REUSED",
+                "this request_id was used for a request with other content; make a new one",
+            )
+            .with("request_id", request_id),
             ControlRefusal::TrajectoryNotFound { order_id } => new(
                 Kind::NotFound,
                 "TRAJECTORY_NOT_FOUND",

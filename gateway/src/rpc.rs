@@ -158,9 +158,10 @@ impl AccessService for ControlServer {
     ) -> Result<Response<proto::CreateChannelResponse>, Status> {
         let (key, now) = self.control.new_key();
         let snapshot = self.control.snapshots().load_full();
-        let caller = convert::channel(request.into_inner(), &snapshot, key.hash(), now)?;
+        let (caller, request_id) =
+            convert::channel(request.into_inner(), &snapshot, key.hash(), now)?;
         let answer = convert::caller(&caller);
-        self.control.create_caller(caller).await?;
+        self.control.create_caller(caller, request_id).await?;
         let api_key = key.as_str().to_owned();
         Ok(Response::new(proto::CreateChannelResponse { caller: Some(answer), api_key }))
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use throughline_kit::client::{CallContext, GatewayChannel};
 use throughline_kit::error::Error;
+use throughline_kit::id;
 use throughline_kit::testing::{each_database, no_unexpected_warnings};
 use throughline_proto::gateway::v1 as proto;
 use throughline_proto::gateway::v1::access_service_client::AccessServiceClient;
@@ -48,6 +49,7 @@ async fn create_as(
             name: name.to_owned(),
             method_grants: grants.iter().map(|g| (*g).to_owned()).collect(),
             right_grants: vec!["agreed-price".to_owned()],
+            request_id: id::new_request_id(),
         })
         .await
         .map(|answer| answer.into_inner().api_key)
@@ -180,13 +182,14 @@ async fn every_wrong_field_of_a_new_channel_is_named() {
             name: "9 Shops".to_owned(),
             method_grants: vec!["*".to_owned(), "everything".to_owned()],
             right_grants: vec!["a,b".to_owned()],
+            request_id: "again".to_owned(),
         })
         .await
         .expect_err("wrong");
     let error = Error::from_status(&status);
     let mut paths: Vec<_> = error.fields.iter().map(|(path, _)| path.as_str()).collect();
     paths.dedup();
-    assert_eq!(paths, ["name", "method_grants[1]", "right_grants[0]"]);
+    assert_eq!(paths, ["request_id", "name", "method_grants[1]", "right_grants[0]"]);
     let mut platform2 =
         Platform::start_with(&each_database().await[0].config, |c| c.max_callers = 15).await;
     create(&platform2, "one-more", &[]).await.expect("fits");
@@ -227,6 +230,7 @@ async fn what_could_never_be_used_is_not_granted() {
         .create_channel(proto::CreateChannelRequest {
             name: "shop".to_owned(),
             right_grants: vec!["agreed-price".to_owned(), "free-beer".to_owned()],
+            request_id: id::new_request_id(),
             ..proto::CreateChannelRequest::default()
         })
         .await
@@ -235,6 +239,39 @@ async fn what_could_never_be_used_is_not_granted() {
     assert_eq!(error.fields[0].0, "right_grants[1]");
     assert!(error.fields[0].1.contains("agreed-price"), "{error:?}");
     platform.stop().await;
+}
+
+#[tokio::test]
+async fn a_repeated_request_makes_no_second_channel_and_says_how_to_go_on() {
+    let _log = no_unexpected_warnings(&[]);
+    for database in each_database().await {
+        let mut platform = Platform::start(&database).await;
+        let request_id = id::new_request_id();
+        let again = async |platform: &Platform, name: &str| {
+            let request = proto::CreateChannelRequest {
+                name: name.to_owned(),
+                request_id: request_id.clone(),
+                ..proto::CreateChannelRequest::default()
+            };
+            let mut client = AccessServiceClient::new(platform.channel("operator"));
+            client.create_channel(request).await.map(|answer| answer.into_inner().api_key)
+        };
+        let key = again(&platform, "shop").await.expect("created");
+        platform.restart().await;
+        let table = [
+            ("shop", Code::AlreadyExists, "CHANNEL_CREATED_BEFORE"),
+            ("other-shop", Code::InvalidArgument, "REQUEST_ID_REUSED"),
+        ];
+        for (name, code, expected) in table {
+            let status = again(&platform, name).await.expect_err("only once");
+            assert_eq!((status.code(), reason(&status).as_str()), (code, expected));
+        }
+        let status = create(&platform, "shop", &[]).await.expect_err("another request");
+        assert_eq!(reason(&status), "CHANNEL_EXISTS");
+        let status = list_orders(platform.channel_with_key(&key)).await.expect_err("nobody serves");
+        assert_eq!(reason(&status), "NO_INSTANCE", "the first key still counts");
+        platform.stop().await;
+    }
 }
 
 #[tokio::test]

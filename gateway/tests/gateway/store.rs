@@ -38,8 +38,11 @@ impl Change for Execute {
 }
 
 async fn execute(storage: &StorageConfig, statement: &'static str) {
-    let sql = include_str!("../../migrations/0001_gateway.sql");
-    let migrations = [Migration { version: 1, description: "gateway", sql }];
+    let migrations = [
+        (1, "gateway", include_str!("../../migrations/0001_gateway.sql")),
+        (2, "caller requests", include_str!("../../migrations/0002_caller_requests.sql")),
+    ]
+    .map(|(version, description, sql)| Migration { version, description, sql });
     let database = Database::open("gateway", storage, &migrations).await.expect("open");
     let writer = Writer::start(&database, WriterLimits::default());
     writer.write(Execute(statement)).await.expect("executed");

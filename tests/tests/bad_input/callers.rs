@@ -6,6 +6,7 @@ use throughline::connection::bounded;
 use throughline_gateway::load_key;
 use throughline_kit::client::{GatewayClient, GatewayConfig};
 use throughline_kit::error::{Error, Kind};
+use throughline_kit::id;
 use throughline_kit::testing::eventually;
 use throughline_proto::gateway::v1::CreateChannelRequest;
 use throughline_proto::gateway::v1::access_service_client::AccessServiceClient;
@@ -97,6 +98,7 @@ async fn channel(world: &World, name: &str, grants: &[&str]) -> GatewayClient {
     let request = CreateChannelRequest {
         name: name.to_owned(),
         method_grants: grants.iter().map(|grant| (*grant).to_owned()).collect(),
+        request_id: id::new_request_id(),
         ..Default::default()
     };
     let mut access = AccessServiceClient::new(world.desk.operator.channel());

@@ -169,8 +169,9 @@ async fn a_wrong_field_is_named_by_the_notification_center_and_the_gateway() {
         ("/name", json!("Shop"), "name"),
         ("/name", text(65), "name"),
         ("/methodGrants", json!(["everything"]), "method_grants[0]"),
+        ("/requestId", json!("x"), "request_id"),
     ];
-    let good = json!({ "name": "shop" });
+    let good = json!({ "name": "shop", "requestId": ID });
     check(operator, "gateway.AccessService/CreateChannel", &good, &table[1..]).await;
     let error =
         refusal(operator, "gateway.AccessService/CreateChannel", with(&good, "/name", &table[0].1))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use throughline::connection::bounded;
 use throughline_kit::client::{GatewayClient, GatewayConfig};
+use throughline_kit::id;
 use throughline_proto::gateway::v1::CreateChannelRequest;
 use throughline_proto::gateway::v1::access_service_client::AccessServiceClient;
 use throughline_proto::order::v1::order_service_client::OrderServiceClient;
@@ -100,7 +101,8 @@ async fn list(client: &GatewayClient, request: ListOrdersRequest) -> Vec<String>
 
 /// A desk whose channel is another one.
 async fn other_channel(world: &World, name: &str) -> Desk {
-    let request = CreateChannelRequest { name: name.to_owned(), ..Default::default() };
+    let (name, request_id) = (name.to_owned(), id::new_request_id());
+    let request = CreateChannelRequest { name, request_id, ..Default::default() };
     let mut access = AccessServiceClient::new(world.desk.operator.channel());
     let made = access.create_channel(bounded(request)).await.expect("a channel").into_inner();
     let config = GatewayConfig { uri: world.gateway_uri().to_owned(), api_key: made.api_key };

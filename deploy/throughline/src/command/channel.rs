@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use throughline_kit::error::Error;
+use throughline_kit::id;
 use throughline_proto::gateway::v1 as proto;
 use throughline_proto::gateway::v1::access_service_client::AccessServiceClient;
 
@@ -11,7 +12,12 @@ use crate::connection::{Session, bounded, refused};
 
 pub(super) async fn run(session: &Session, command: ChannelCommand) -> Result<ExitCode, Error> {
     let ChannelCommand::Create { name, grants, rights } = command;
-    let request = proto::CreateChannelRequest { name, method_grants: grants, right_grants: rights };
+    let request = proto::CreateChannelRequest {
+        name,
+        method_grants: grants,
+        right_grants: rights,
+        request_id: id::new_request_id(),
+    };
     let created = AccessServiceClient::new(session.client("operator")?.channel())
         .create_channel(bounded(request))
         .await
