@@ -38,6 +38,7 @@ mod record;
 mod respond;
 mod serve;
 mod trace;
+mod turned_away;
 mod upstream;
 
 pub(crate) use order_id::OrderId;

@@ -21,6 +21,7 @@ use tokio::sync::{Notify, mpsc};
 use super::access::KnownCaller;
 use super::pool::Pools;
 use super::record::{HopMetrics, HopRecord, Recorder};
+use super::turned_away::TurnedAway;
 use super::{Chance, Line, Worker, carry};
 use crate::config::{Config, milliseconds};
 use crate::error::DOMAIN;
@@ -166,6 +167,7 @@ impl Drop for Opened {
 /// Accepts until the end was asked for, then waits for the calls that run, up to the named bound.
 async fn accept(worker: &Rc<Worker>, listener: TcpListener, shutdown: &CancellationToken) {
     let open = Rc::new(Open::default());
+    let mut turned_away = TurnedAway::default();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -181,10 +183,16 @@ async fn accept(worker: &Rc<Worker>, listener: TcpListener, shutdown: &Cancellat
                     drop(opened);
                 });
             }
-            Ok(_) => tracing::warn!(
-                max_connections_per_worker = worker.config.max_connections_per_worker,
-                "close a connection: there are too many"
-            ),
+            Ok(_) => {
+                if let Some(connections) = turned_away.count(tokio::time::Instant::now()) {
+                    let max_connections_per_worker = worker.config.max_connections_per_worker;
+                    tracing::warn!(
+                        max_connections_per_worker,
+                        connections,
+                        "close connections: there are too many"
+                    );
+                }
+            }
             Err(cause) => {
                 tracing::warn!(%cause, "accept a connection");
                 tokio::time::sleep(milliseconds(ACCEPT_PAUSE_MS)).await;
