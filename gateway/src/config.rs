@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use throughline_kit::config::Check;
+use throughline_kit::error::Error;
 
 /// How the gateway runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +105,48 @@ impl Default for Config {
                 .map(str::to_owned)
                 .to_vec(),
         }
+    }
+}
+
+impl Config {
+    /// Refuses values with which the gateway could not work, and names them.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut check = Check::of("gateway");
+        check.above_zero("workers", self.workers);
+        let limits = [
+            ("max_connections_per_worker", self.max_connections_per_worker),
+            ("max_connections_per_endpoint", self.max_connections_per_endpoint),
+            ("max_waiting_calls_per_endpoint", self.max_waiting_calls_per_endpoint),
+            ("max_instances", self.max_instances),
+            ("max_callers", self.max_callers),
+            ("max_buffered_hops", self.max_buffered_hops),
+            ("max_hops_per_change", self.max_hops_per_change),
+            ("max_trajectory_entries", self.max_trajectory_entries),
+            ("max_watches", self.max_watches),
+        ];
+        let sizes = [
+            ("max_message_bytes", self.max_message_bytes),
+            ("max_header_list_bytes", self.max_header_list_bytes),
+            ("max_streams_per_connection", self.max_streams_per_connection),
+            ("max_deleted_rows_per_change", self.max_deleted_rows_per_change),
+        ];
+        let times = [
+            ("max_unary_time_ms", self.max_unary_time_ms),
+            ("handshake_timeout_ms", self.handshake_timeout_ms),
+            ("connect_timeout_ms", self.connect_timeout_ms),
+            ("renew_interval_ms", self.renew_interval_ms),
+            ("lease_check_interval_ms", self.lease_check_interval_ms),
+            ("hop_flush_interval_ms", self.hop_flush_interval_ms),
+            ("watch_poll_interval_ms", self.watch_poll_interval_ms),
+            ("trajectory_kept_days", self.trajectory_kept_days),
+            ("cleanup_interval_ms", self.cleanup_interval_ms),
+        ];
+        limits.into_iter().for_each(|(key, value)| check.above_zero(key, value));
+        sizes.into_iter().for_each(|(key, value)| check.above_zero(key, value));
+        times.into_iter().for_each(|(key, value)| check.above_zero(key, value));
+        // One renewal may be lost.
+        check.at_least("lease_ttl_ms", self.lease_ttl_ms, self.renew_interval_ms.saturating_mul(2));
+        check.finish()
     }
 }
 

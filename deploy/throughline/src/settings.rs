@@ -92,6 +92,8 @@ impl Settings {
 
     /// Refuses values with which a role could not work, before any of them starts.
     fn check(&self) -> Result<(), Error> {
+        self.gateway.check()?;
+        self.order.check()?;
         self.payment.check()?;
         self.resource.check()?;
         self.product.check()?;

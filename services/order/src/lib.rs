@@ -24,6 +24,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use throughline_kit::config::Check;
 use throughline_kit::error::Error;
 use throughline_kit::feed::{FeedServer, FollowConfig, follow};
 use throughline_kit::idempotency::Idempotency;
@@ -89,6 +90,19 @@ impl Default for Config {
             call_timeout_ms: 10_000,
             max_message_bytes: 4 << 20,
         }
+    }
+}
+
+impl Config {
+    /// Refuses values with which the center could not work, and names them.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut check = Check::of(CENTER);
+        check.above_zero("max_live_orders", self.max_live_orders);
+        check.above_zero("max_calls_in_flight", self.max_calls_in_flight);
+        check.above_zero("max_watches", self.max_watches);
+        check.above_zero("call_timeout_ms", self.call_timeout_ms);
+        check.above_zero("max_message_bytes", self.max_message_bytes);
+        check.finish()
     }
 }
 

@@ -3,20 +3,18 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use throughline_kit::backoff::Backoff;
 use throughline_kit::clock::Instant;
 
 use crate::failure::Failure;
 
-/// First wait before a call is repeated; doubles each time.
-const FIRST_RETRY_DELAY: Duration = Duration::from_millis(200);
-/// Longest wait between repetitions.
-const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
+/// Waits before a call is repeated.
+const RETRY: Backoff =
+    Backoff { first: Duration::from_millis(200), longest: Duration::from_secs(30) };
 /// Calls that did not happen before the step fails. An undo never gives up for this reason.
 pub(crate) const MAX_ATTEMPTS: u32 = 10;
-/// First wait before an unknown or pending outcome is asked about; doubles each time.
-const FIRST_ASK_DELAY: Duration = Duration::from_secs(1);
-/// Longest wait between questions.
-const MAX_ASK_DELAY: Duration = Duration::from_secs(60);
+/// Waits before an unknown or pending outcome is asked about.
+const ASK: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
 /// Wait before what was refused and can neither be left nor undone is tried again: a person may have cleared the cause.
 pub(crate) const STUCK_RETRY_DELAY: Duration = Duration::from_secs(3600);
 /// Repetitions after which a person should look.
@@ -213,14 +211,10 @@ impl Step {
 
 /// How long to wait before the call after `attempts` calls that did not happen.
 pub(crate) fn retry_delay(attempts: u32) -> Duration {
-    doubled(FIRST_RETRY_DELAY, attempts.saturating_sub(1), MAX_RETRY_DELAY)
+    RETRY.after(i64::from(attempts) - 1)
 }
 
 /// How long to wait before the question after `asks` questions.
 pub(crate) fn ask_delay(asks: u32) -> Duration {
-    doubled(FIRST_ASK_DELAY, asks, MAX_ASK_DELAY)
-}
-
-fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
-    first.saturating_mul(2_u32.saturating_pow(times.min(16))).min(most)
+    ASK.after(i64::from(asks))
 }

@@ -90,7 +90,8 @@ pub(crate) enum Refusal {
     },
     /// The line has units of several pools, and not all of them come back.
     #[error(
-        "line {line_key} of reservation {reservation} has units of {} pools; say by pool_code which come back,          one line for each pool",
+        "line {line_key} of reservation {reservation} has units of {} pools; say by pool_code which \
+         come back, one line for each pool",
         pools.len()
     )]
     PoolCodeNeeded {

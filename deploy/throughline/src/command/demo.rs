@@ -80,8 +80,9 @@ pub(super) async fn run(session: &mut Session, args: &DemoArgs) -> Result<ExitCo
         platform.stop().await;
         ExitCode::SUCCESS
     } else {
+        let end = serve::EndRequest::listen()?;
         say_what_next(&stage, session, platform.gateway_uri(), &told);
-        serve::run_to_end(platform).await
+        serve::run_to_end(platform, end).await
     };
     Ok(if all_held { ended } else { ExitCode::FAILURE })
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use throughline_kit::error::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::Role;
 use crate::connection::Session;
@@ -14,8 +15,9 @@ pub(super) async fn up(session: &Session, check: bool) -> Result<ExitCode, Error
     }
     let platform = Platform::start(&session.settings, &Role::ALL).await?;
     platform.ready().await?;
+    let end = EndRequest::listen()?;
     say_ready(session, &platform);
-    Ok(run_to_end(platform).await)
+    Ok(run_to_end(platform, end).await)
 }
 
 pub(super) async fn serve(session: &Session, role: Role, check: bool) -> Result<ExitCode, Error> {
@@ -24,14 +26,15 @@ pub(super) async fn serve(session: &Session, role: Role, check: bool) -> Result<
     }
     let platform = Platform::start(&session.settings, &[role]).await?;
     platform.ready().await?;
+    let end = EndRequest::listen()?;
     say_ready(session, &platform);
-    Ok(run_to_end(platform).await)
+    Ok(run_to_end(platform, end).await)
 }
 
 /// Runs until somebody asks it to end, or a part of it fails: then whoever keeps it running starts it again.
-pub(super) async fn run_to_end(platform: Platform) -> ExitCode {
+pub(super) async fn run_to_end(platform: Platform, mut end: EndRequest) -> ExitCode {
     let code = tokio::select! {
-        () = wait_for_end() => ExitCode::SUCCESS,
+        () = end.arrives() => ExitCode::SUCCESS,
         () = platform.failed() => ExitCode::FAILURE,
     };
     platform.stop().await;
@@ -82,16 +85,24 @@ fn print_settings(session: &Session) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for an interrupt or a request to terminate.
-async fn wait_for_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
+/// An interrupt or a request to terminate. It is listened for before anybody is told that the platform is ready: until
+/// then it ends the process at once.
+pub(super) struct EndRequest {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl EndRequest {
+    pub(super) fn listen() -> Result<Self, Error> {
+        let listen = |kind| signal(kind).map_err(|e| Error::internal("platform", e));
+        let interrupt = listen(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn arrives(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
     }
 }
