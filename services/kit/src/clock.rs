@@ -44,7 +44,8 @@ impl Instant {
 
     /// From protobuf, rounded down to microseconds.
     pub fn from_proto(timestamp: &prost_types::Timestamp) -> Self {
-        Self(timestamp.seconds.saturating_mul(1_000_000) + i64::from(timestamp.nanos) / 1_000)
+        let micros = timestamp.seconds.saturating_mul(1_000_000);
+        Self(micros.saturating_add(i64::from(timestamp.nanos) / 1_000))
     }
 }
 

@@ -132,8 +132,11 @@ impl Error {
         Self::new(Kind::Internal, domain, "INTERNAL", "internal error; the log has the cause")
     }
 
-    /// The answer is final: the same request will always be answered so.
+    /// The answer is final: the same request will always be answered so. One that says when to repeat is not.
     pub fn is_final(&self) -> bool {
+        if self.retry_after.is_some() {
+            return false;
+        }
         match self.kind {
             Kind::Invalid
             | Kind::NotFound

@@ -43,6 +43,8 @@ const SELECT_AFTER: &str = "SELECT sequence, event_id, type, subject, order_id, 
 /// An event that a change announces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
+    /// Id, `evt_…`: the same in the feed and wherever else the event goes.
+    pub event_id: String,
     /// Past participle: "order.accepted".
     pub kind: &'static str,
     /// Id of the resource that changed.
@@ -67,6 +69,7 @@ impl Announcement {
         payload: &P,
     ) -> Self {
         Self {
+            event_id: format!("evt_{}", id::new_body()),
             kind,
             subject: subject.to_owned(),
             order_id: order_id.to_owned(),
@@ -87,7 +90,7 @@ impl Announcement {
     pub(crate) fn into_row(self, sequence: i64) -> [Value; 9] {
         [
             sequence.into(),
-            format!("evt_{}", id::new_body()).into(),
+            self.event_id.into(),
             self.kind.into(),
             self.subject.into(),
             self.order_id.into(),

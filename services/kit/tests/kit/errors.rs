@@ -37,8 +37,9 @@ fn an_error_reads_back_from_its_status_as_it_was() {
         let status = Status::from(error.clone());
         assert_eq!((status.code(), status.message()), (code, "a sentence — with signs: 订单"));
         assert_eq!(Error::from_status(&status), error);
-        assert_eq!(error.is_final(), is_final, "{kind:?}");
+        assert!(!error.is_final(), "it says when to repeat: {kind:?}");
         let bare = Error::new(kind, "test", "BARE", "nothing else");
+        assert_eq!(bare.is_final(), is_final, "{kind:?}");
         assert_eq!(Error::from_status(&Status::from(bare.clone())), bare);
         let text = serde_json::to_string(&error).expect("writes");
         assert_eq!(serde_json::from_str::<Error>(&text).expect("reads"), error, "as it is stored");
