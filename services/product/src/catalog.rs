@@ -48,7 +48,7 @@ impl Catalog {
     }
 
     /// The offering of a line, if the line may be ordered by itself. What was sold can be taken back whatever the
-    /// offering's state is now; only what is sold must be active.
+    /// offering's state is now; only what is sold, or changed to, must be active.
     pub(crate) fn orderable(&self, line: &Line) -> Result<&Arc<Offering>, Refusal> {
         let code = &line.offering;
         let not_active = |state| Refusal::OfferingNotActive {
@@ -58,17 +58,15 @@ impl Catalog {
         };
         let offering = self.get(code.as_str()).ok_or_else(|| not_active(None))?;
         match (line.action, offering.state) {
-            (Action::Add, State::Suspended | State::Retired) => {
+            (Action::Add | Action::Modify, State::Suspended | State::Retired) => {
                 Err(not_active(Some(offering.state)))
             }
-            (Action::Delete, _) if offering.delete_template.is_none() => {
-                Err(Refusal::ActionNotOffered {
-                    line: line.key.clone(),
-                    offering: code.clone(),
-                    action: line.action,
-                })
-            }
-            (Action::Add, State::Active) | (Action::Delete, _) => Ok(offering),
+            (action, _) if offering.template(action).is_none() => Err(Refusal::ActionNotOffered {
+                line: line.key.clone(),
+                offering: code.clone(),
+                action,
+            }),
+            (Action::Add | Action::Modify, State::Active) | (Action::Delete, _) => Ok(offering),
         }
     }
 }

@@ -122,6 +122,7 @@ fn action(value: i32) -> Result<Action, String> {
     match proto::LineAction::try_from(value) {
         Ok(proto::LineAction::Unspecified | proto::LineAction::Add) => Ok(Action::Add),
         Ok(proto::LineAction::Delete) => Ok(Action::Delete),
+        Ok(proto::LineAction::Modify) => Ok(Action::Modify),
         Err(_) => Err(not_a_value(value)),
     }
 }

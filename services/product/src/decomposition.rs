@@ -99,8 +99,9 @@ pub(crate) fn decompose(
 }
 
 fn demands(parts: &[Part<'_>]) -> Vec<LineDemand> {
-    parts
-        .iter()
+    // What is changed takes nothing more from stock.
+    let takes = parts.iter().filter(|part| part.line.action != Action::Modify);
+    takes
         .flat_map(|part| {
             part.offering.resources.iter().map(|demand| LineDemand {
                 line_key: part.line.key.clone(),
@@ -113,14 +114,8 @@ fn demands(parts: &[Part<'_>]) -> Vec<LineDemand> {
 }
 
 fn template<'a>(part: &Part<'a>) -> &'a Code {
-    match part.line.action {
-        Action::Add => &part.offering.add_template,
-        Action::Delete => part
-            .offering
-            .delete_template
-            .as_ref()
-            .expect("a line may be taken back only where a template is"),
-    }
+    let template = part.offering.template(part.line.action);
+    template.expect("a line may be ordered only where a template for its action is")
 }
 
 fn group(parts: Vec<Part<'_>>) -> Vec<Group<'_>> {

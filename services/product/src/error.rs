@@ -40,7 +40,9 @@ pub(crate) enum Refusal {
     RelationCycle { path: String, cycle: Vec<Code> },
     #[error("more than {max} offerings in one import")]
     TooManyOfferings { max: usize },
-    #[error("the lines make more than {max} business orders")]
+    #[error(
+        "the lines make more than {max} business orders (max_business_orders); order them in parts"
+    )]
     TooManyBusinessOrders { max: usize },
 }
 
@@ -74,8 +76,10 @@ impl Refusal {
             | Self::CurrencyMismatch { .. } => Kind::Precondition,
             Self::AmountOverflow { .. }
             | Self::RelationUnknown { .. }
-            | Self::RelationCycle { .. } => Kind::Invalid,
-            Self::TooManyOfferings { .. } | Self::TooManyBusinessOrders { .. } => Kind::Exhausted,
+            | Self::RelationCycle { .. }
+            // The same lines are too many at any time: nothing is gained by asking again.
+            | Self::TooManyBusinessOrders { .. } => Kind::Invalid,
+            Self::TooManyOfferings { .. } => Kind::Exhausted,
         }
     }
 }
@@ -119,7 +123,7 @@ impl From<Refusal> for Error {
                 Self::limit(DOMAIN, "max_offerings_per_import", max)
             }
             Refusal::TooManyBusinessOrders { max } => {
-                Self::limit(DOMAIN, "max_business_orders", max)
+                error.with("limit", "max_business_orders").with("value", max)
             }
         }
     }

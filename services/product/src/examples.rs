@@ -36,6 +36,7 @@ pub(crate) fn offering(text: &str) -> Offering {
         resources: Vec::new(),
         add_template: code("deliver"),
         delete_template: None,
+        modify_template: None,
         grain: Grain::PerItem,
     };
     while let Some(property) = words.next() {
@@ -47,6 +48,7 @@ pub(crate) fn offering(text: &str) -> Offering {
             "after" => offering.relations.push(related(RelationKind::After, word())),
             "template" => offering.add_template = code(word()),
             "returns" => offering.delete_template = Some(code(word())),
+            "changes" => offering.modify_template = Some(code(word())),
             "per-order" => offering.grain = Grain::PerOrder,
             "retired" => offering.state = State::Retired,
             "suspended" => offering.state = State::Suspended,
@@ -85,6 +87,7 @@ pub(crate) fn line(text: &str) -> Line {
     while let Some(property) = words.next() {
         match property {
             "back" => line.action = Action::Delete,
+            "changed" => line.action = Action::Modify,
             "for" => {
                 let micro = words.next().expect("an amount").parse().expect("a number");
                 let currency = currency(words.next().expect("a currency"));

@@ -11,6 +11,8 @@ pub(crate) enum Action {
     Add,
     /// Take it back.
     Delete,
+    /// Change what the customer has.
+    Modify,
 }
 
 impl Action {
@@ -18,6 +20,7 @@ impl Action {
         match self {
             Self::Add => "ADD",
             Self::Delete => "DELETE",
+            Self::Modify => "MODIFY",
         }
     }
 }

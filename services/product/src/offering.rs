@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use throughline_kit::money::{Currency, MoneyError, UnitPrice};
 
 use crate::code::Code;
+use crate::line::Action;
 
 /// State of an offering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,19 @@ pub(crate) struct Offering {
     pub(crate) resources: Vec<ResourceDemand>,
     pub(crate) add_template: Code,
     pub(crate) delete_template: Option<Code>,
+    pub(crate) modify_template: Option<Code>,
     pub(crate) grain: Grain,
+}
+
+impl Offering {
+    /// Template that does what is asked for it; `None` where that is not offered.
+    pub(crate) fn template(&self, action: Action) -> Option<&Code> {
+        match action {
+            Action::Add => Some(&self.add_template),
+            Action::Delete => self.delete_template.as_ref(),
+            Action::Modify => self.modify_template.as_ref(),
+        }
+    }
 }
 
 /// What an offering says about one kind of price in one currency.

@@ -49,7 +49,9 @@ pub(crate) fn quote(
             Ok::<(), Refusal>(())
         };
         match line.action {
-            Action::Add => add(&mut quote.one_off_total, price.one_off, "one_off_total")?,
+            Action::Add | Action::Modify => {
+                add(&mut quote.one_off_total, price.one_off, "one_off_total")?
+            }
             Action::Delete => add(&mut quote.refund_total, price.one_off, "refund_total")?,
         }
         add(&mut quote.recurring_total, price.recurring, "recurring_total")?;
@@ -65,7 +67,7 @@ fn price_line(catalog: &Catalog, line: &Line, currency: Currency) -> Result<Line
         price.times(line.quantity).map_err(|_| overflow(&format!("the price of line {}", line.key)))
     };
     let recurring = match line.action {
-        Action::Add => monthly_unit_price(offering, line, currency)?,
+        Action::Add | Action::Modify => monthly_unit_price(offering, line, currency)?,
         Action::Delete => UnitPrice { currency, micro: 0 },
     };
     Ok(LinePrice {

@@ -43,10 +43,12 @@ pub(crate) fn parse_offering(
     let code = violations.take(at("code"), message.code.parse());
     let state = violations.take(at("state"), state(message.state));
     let add_template = violations.take(at("add_template"), message.add_template.parse());
-    let delete_template = match message.delete_template.as_str() {
+    let mut template = |field: &str, text: &str| match text {
         "" => Some(None),
-        text => violations.take(at("delete_template"), text.parse().map(Some)),
+        text => violations.take(at(field), text.parse().map(Some)),
     };
+    let delete_template = template("delete_template", &message.delete_template);
+    let modify_template = template("modify_template", &message.modify_template);
     let grain = violations.take(at("grain"), grain(message.grain));
     Some(Offering {
         names: names(&message.names, &at("names"), violations),
@@ -57,6 +59,7 @@ pub(crate) fn parse_offering(
         state: state?,
         add_template: add_template?,
         delete_template: delete_template?,
+        modify_template: modify_template?,
         grain: grain?,
     })
 }
@@ -203,7 +206,7 @@ pub(crate) fn offering_to_proto(offering: &Offering) -> proto::Offering {
         Grain::PerItem => proto::DecompositionGrain::PerItem,
         Grain::PerOrder => proto::DecompositionGrain::PerOrder,
     };
-    let delete_template = offering.delete_template.as_ref();
+    let text = |template: &Option<Code>| template.as_ref().map(Code::to_string);
     proto::Offering {
         code: offering.code.to_string(),
         state: state.into(),
@@ -216,7 +219,8 @@ pub(crate) fn offering_to_proto(offering: &Offering) -> proto::Offering {
             .map(|d| proto::ResourceDemand { pool_code: d.pool.to_string(), quantity: d.quantity })
             .collect(),
         add_template: offering.add_template.to_string(),
-        delete_template: delete_template.map(Code::to_string).unwrap_or_default(),
+        delete_template: text(&offering.delete_template).unwrap_or_default(),
+        modify_template: text(&offering.modify_template).unwrap_or_default(),
         grain: grain.into(),
     }
 }

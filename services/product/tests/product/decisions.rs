@@ -1,5 +1,7 @@
 //! Checks, quotes and decompositions.
 
+use throughline_kit::error::Kind;
+
 use super::*;
 
 /// Three IPTV that need a broadband, the broadband, and a broadband that is taken back.
@@ -168,6 +170,7 @@ async fn refusals_of_decisions_say_which_line_and_why() {
     let lines = (0..201).map(|n| line(&n.to_string(), "mug", 1)).collect();
     let request = proto::DecomposeOfferingRequest { lines };
     let refused = answer(center.decisions.decompose_offering(request).await).expect_err("many");
+    assert_eq!((refused.kind, refused.reason.as_str()), (Kind::Invalid, "LIMIT_REACHED"));
     assert_eq!(refused.metadata["limit"], "max_business_orders");
     center.stop().await;
 }

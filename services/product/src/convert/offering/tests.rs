@@ -64,6 +64,7 @@ const SPOILED: &[(Spoil, &[&str])] = &[
     (|o| o.resources.extend_from_within(..1), &["o.resources[1].pool_code"]),
     (|o| o.add_template.clear(), &["o.add_template"]),
     (|o| o.delete_template = "a b".into(), &["o.delete_template"]),
+    (|o| o.modify_template = "a b".into(), &["o.modify_template"]),
     (|o| o.grain = 7, &["o.grain"]),
     (
         |o| {
