@@ -12,8 +12,11 @@ const REGISTRATION: &[&str] = &[
     "throughline.gateway.v1.RegistryService/RenewLease",
 ];
 const FEEDS: &str = "throughline.event.v1.EventFeedService/Subscribe";
-/// Where an outside system says how a step of an order ended that it had taken on.
-const STEP_RESULTS: &[&str] = &["throughline.order.v1.StepCallbackService/ReportStepResult"];
+/// Where an outside system says how a step of an order ended that it had taken on, and what else happened to the order.
+const STEP_RESULTS: &[&str] = &[
+    "throughline.order.v1.StepCallbackService/ReportStepResult",
+    "throughline.order.v1.StepCallbackService/SignalOrder",
+];
 const EVERYTHING: &[&str] = &["*"];
 
 /// A caller that is made at the first start.
@@ -144,11 +147,12 @@ mod tests {
     #[test]
     fn an_outside_system_may_register_and_call_back_and_nothing_else() {
         let step = "order.v1.StepCallbackService/ReportStepResult";
+        let signal = "order.v1.StepCallbackService/SignalOrder";
         let payment = "payment.v1.PaymentService/HandleChannelEvent";
         let table: [(&str, &[&str]); 6] = [
-            ("provisioning", &[step]),
-            ("billing", &[step]),
-            ("logistics", &[step]),
+            ("provisioning", &[step, signal]),
+            ("billing", &[step, signal]),
+            ("logistics", &[step, signal]),
             ("paychannel", &[payment]),
             ("sms", &[]),
             ("simulator", &[]),

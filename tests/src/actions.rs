@@ -17,7 +17,8 @@ use crate::desk::Desk;
 impl Desk {
     /// Asks what a cancel would do now.
     pub async fn preview_cancel(&self, order_id: &str) -> Result<order::CancelPlan, Error> {
-        let request = order::PreviewCancelRequest { order_id: order_id.to_owned() };
+        let request =
+            order::PreviewCancelRequest { order_id: order_id.to_owned(), ..Default::default() };
         let answer =
             OrderServiceClient::new(self.channel.channel()).preview_cancel(bounded(request)).await;
         answer.map(|answer| answer.into_inner().plan.expect("a plan")).map_err(read)
@@ -33,6 +34,7 @@ impl Desk {
             request_id: derived_uuid(&["cancel of a test", order_id, reason]).to_string(),
             order_id: order_id.to_owned(),
             reason: reason.to_owned(),
+            ..Default::default()
         };
         let answer =
             OrderServiceClient::new(self.channel.channel()).cancel_order(bounded(request)).await;

@@ -1,4 +1,4 @@
-//! A channel app and an operator, who call the gateway like anybody else.
+//! A channel app, an operator and an outside system, who call the gateway like anybody else.
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,13 +29,15 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Rows of one page.
 const PAGE_SIZE: i32 = 500;
 
-/// Both of them.
+/// All of them.
 #[derive(Clone, Debug)]
 pub struct Desk {
     /// The channel "demo-channel".
     pub channel: GatewayClient,
     /// The operator.
     pub operator: GatewayClient,
+    /// The outside system "provisioning", which tells orders what happened.
+    pub system: GatewayClient,
 }
 
 impl Desk {
@@ -46,7 +48,11 @@ impl Desk {
             let config = GatewayConfig { uri: gateway_uri.to_owned(), api_key };
             GatewayClient::new(&config).expect("a client")
         };
-        Self { channel: client("demo-channel"), operator: client("operator") }
+        Self {
+            channel: client("demo-channel"),
+            operator: client("operator"),
+            system: client("provisioning"),
+        }
     }
 
     /// Loads the telecom catalog and its stock.

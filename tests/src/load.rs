@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tonic::{Response, Status};
 
+use crate::back_office;
 use crate::desk::{Desk, MAX_WAIT};
 use crate::proof;
 use crate::shopping::{at_the_counter, back, converged, of_order, order};
@@ -45,6 +46,10 @@ enum Errand {
     NeverPays,
     Return,
     Cancel,
+    Paused,
+    PausedAndCancelled,
+    Approved,
+    Refused,
 }
 
 const ERRANDS: [Errand; 9] = [
@@ -54,6 +59,21 @@ const ERRANDS: [Errand; 9] = [
     Errand::Cancel,
     Errand::Cash,
     Errand::Return,
+    Errand::Whole,
+    Errand::NeverPays,
+    Errand::Converged,
+];
+const WITH_BACK_OFFICE: [Errand; 13] = [
+    Errand::Goods,
+    Errand::Paused,
+    Errand::Plan,
+    Errand::Approved,
+    Errand::Branch,
+    Errand::Cancel,
+    Errand::Refused,
+    Errand::Cash,
+    Errand::Return,
+    Errand::PausedAndCancelled,
     Errand::Whole,
     Errand::NeverPays,
     Errand::Converged,
@@ -85,9 +105,18 @@ pub struct Load {
 impl Load {
     /// Sends customers with so many rounds of errands, ten orders each.
     pub async fn begin(desk: &Desk, rounds: usize) -> Self {
-        let errands: Vec<(String, Errand)> = (0..rounds)
-            .flat_map(|round| ERRANDS.map(|errand| (format!("{errand:?}-{round}"), errand)))
-            .collect();
+        Self::begin_errands(desk, rounds, &ERRANDS).await
+    }
+
+    /// The same with persons who pause, resume, cancel and do tasks: fourteen orders in a round.
+    pub async fn begin_with_back_office(desk: &Desk, rounds: usize) -> Self {
+        back_office::sell_reviews(desk).await;
+        Self::begin_errands(desk, rounds, &WITH_BACK_OFFICE).await
+    }
+
+    async fn begin_errands(desk: &Desk, rounds: usize, errands: &[Errand]) -> Self {
+        let named = |round: usize| errands.iter().map(move |e| (format!("{e:?}-{round}"), *e));
+        let errands: Vec<(String, Errand)> = (0..rounds).flat_map(named).collect();
         for (name, errand) in &errands {
             if matches!(errand, Errand::Branch | Errand::Whole) {
                 no_line_for(desk, name).await;
@@ -156,7 +185,7 @@ async fn no_line_for(desk: &Desk, customer: &str) {
 }
 
 /// Repeats a request until it is answered or refused for good: what any client should do.
-async fn answered<T, F>(what: &str, mut call: impl FnMut() -> F) -> Result<T, Error>
+pub(crate) async fn answered<T, F>(what: &str, mut call: impl FnMut() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<Response<T>, Status>>,
 {
@@ -181,7 +210,7 @@ struct Customer {
 
 impl Customer {
     async fn run(&self, name: &str, errand: Errand, accepted: &mut Vec<Accepted>) {
-        use OrderState::{Cancelled, Completed, Partial};
+        use OrderState::{Cancelled, Completed, Failed, Partial};
         let plain = order(name, &EARPHONES);
         let (request, end, charges) = match errand {
             Errand::Goods | Errand::Return => (plain, Completed, Some(1)),
@@ -191,13 +220,27 @@ impl Customer {
             Errand::Whole => (converged(name, FailurePolicy::Whole), Cancelled, Some(1)),
             Errand::Cash => (at_the_counter(plain, TIME_TO_PAY), Completed, Some(0)),
             Errand::NeverPays => (at_the_counter(plain, TIME_OF_A_MISER), Cancelled, Some(0)),
-            Errand::Cancel => (plain, Completed, None),
+            Errand::Cancel | Errand::Paused | Errand::PausedAndCancelled => {
+                (plain, Completed, None)
+            }
+            Errand::Approved => (back_office::reviewed(name), Completed, Some(0)),
+            Errand::Refused => (back_office::reviewed(name), Failed, Some(0)),
         };
         let order_id = self.submit(&request).await;
         let mut sold = Accepted { request, order_id, end, charges };
         match errand {
             Errand::Cash => self.pay_cash(&sold.order_id).await,
             Errand::Cancel => sold.end = self.cancel(&sold.order_id).await,
+            Errand::Paused => {
+                back_office::pause(&self.desk, &sold.order_id).await;
+                back_office::resume(&self.desk, &sold.order_id).await;
+            }
+            Errand::PausedAndCancelled => {
+                back_office::pause(&self.desk, &sold.order_id).await;
+                sold.end = self.cancel(&sold.order_id).await;
+            }
+            Errand::Approved => back_office::review(&self.desk, &sold.order_id, "true").await,
+            Errand::Refused => back_office::review(&self.desk, &sold.order_id, "false").await,
             Errand::Goods
             | Errand::Plan
             | Errand::Converged
@@ -259,6 +302,7 @@ impl Customer {
             request_id: derived_uuid(&["cancel", order_id]).to_string(),
             order_id: order_id.to_owned(),
             reason: "thought better of it".to_owned(),
+            ..Default::default()
         };
         let cancel = || {
             let mut orders = OrderServiceClient::new(self.desk.channel.channel());

@@ -29,6 +29,7 @@ pub fn order(customer: &str, lines: &[(&str, &str, i64)]) -> SubmitOrderRequest 
         currency_code: "CNY".to_owned(),
         payment: None,
         failure_policy: FailurePolicy::Branch.into(),
+        ..Default::default()
     }
 }
 

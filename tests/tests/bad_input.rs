@@ -5,8 +5,12 @@
 mod callers;
 #[path = "bad_input/center_fields.rs"]
 mod center_fields;
+#[path = "bad_input/commands.rs"]
+mod commands;
 #[path = "bad_input/fields.rs"]
 mod fields;
+#[path = "bad_input/flows.rs"]
+mod flows;
 #[path = "bad_input/full_disk.rs"]
 mod full_disk;
 #[path = "bad_input/places.rs"]

@@ -87,8 +87,19 @@ fn mutating_requests_carry_a_request_id() {
     // Outside systems know an operation by `reference`; the gateway's own calls and hints are safe to repeat by nature.
     let by_other_means =
         ["provisioning", "billing", "logistics", "paychannel", "sms", "gateway", "simulator"];
-    let reads =
-        ["Get", "List", "Watch", "Preview", "Check", "Quote", "Decompose", "Verify", "Subscribe"];
+    let reads = [
+        "Get",
+        "List",
+        "Watch",
+        "Preview",
+        "Check",
+        "Quote",
+        "Decompose",
+        "Verify",
+        "Subscribe",
+        "Diff",
+        "Simulate",
+    ];
     let hints = ["ReportStepResult", "HandleChannelEvent", "ResolveAttempt"];
     let mut wrong = Vec::new();
     for method in methods(descriptors()) {

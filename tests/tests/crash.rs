@@ -12,8 +12,10 @@ use throughline_proto::order::v1::order_service_client::OrderServiceClient;
 use throughline_proto::order::v1::{
     GetOrderRequest, OrderState, SubmitOrderRequest, SubmitOrderResponse,
 };
+use throughline_tests::back_office::receive_stock;
 use throughline_tests::chance::Chance;
 use throughline_tests::desk::Desk;
+use throughline_tests::effort::effort;
 use throughline_tests::load::Load;
 use throughline_tests::postgres::OwnDatabase;
 use throughline_tests::process::{Background, Up, audit_is_clean, free_ports, get, run_within};
@@ -26,6 +28,9 @@ use tonic::codegen::http::uri::PathAndQuery;
 const ROUNDS: usize = 6;
 /// How often the whole platform is killed under load.
 const KILLS: usize = 6;
+/// How often the order center alone is killed, unless this variable of the environment says otherwise.
+const KILLS_OF_ORDER: usize = 20;
+const KILLS_VARIABLE: &str = "CRASH_KILLS";
 const EARPHONES: [(&str, &str, i64); 1] = [("ears", "earphones", 1)];
 /// Asks early and often what became of a payment: each start that is killed again uses up a question, and the usual
 /// wait before the fourth is five minutes.
@@ -153,6 +158,31 @@ async fn any_role_may_be_killed_in_the_middle_and_started_again() {
         roles.kill(role);
         roles.restart(role);
     }
+    load.prove().await;
+    audit_is_clean(directory.path(), roles.port_base);
+    roles.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_order_center_is_killed_again_and_again_while_customers_and_persons_work_on_orders() {
+    let mut chance = Chance::printed("the order center is killed");
+    let kills = effort(KILLS_VARIABLE, KILLS_OF_ORDER);
+    let rounds = ROUNDS + kills / 8;
+    let directory = TempDir::new().expect("a directory");
+    let configuration = configuration(directory.path(), None);
+    let more = ["--config", configuration.to_str().expect("UTF-8")];
+    let mut roles = Roles::start(directory.path(), &more);
+    let desk = roles.desk();
+    desk.seed_telecom().await;
+    receive_stock(&desk, 10 * rounds).await;
+    let load = Load::begin_with_back_office(&desk, rounds).await;
+    let part = 2 * load.orders / (kills + 1);
+    for kill in 0..kills {
+        load.reaches(kill * part + moment(&mut chance, part)).await;
+        roles.kill(Role::Order);
+        roles.restart(Role::Order);
+    }
+    eprintln!("killed {kills} times during {} orders", load.orders);
     load.prove().await;
     audit_is_clean(directory.path(), roles.port_base);
     roles.end();

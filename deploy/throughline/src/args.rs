@@ -5,6 +5,29 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod campaign;
+mod cart;
+mod given;
+mod hold;
+mod order;
+mod task;
+mod template;
+mod webhook;
+
+pub use campaign::CampaignCommand;
+pub use cart::{CartCommand, CartList};
+pub use given::{Limit, Once, Why};
+pub use hold::{HoldCommand, HoldOn};
+pub use order::{
+    CancelOrder, ChangeOrder, OrderCommand, OrderFilter, OrderList, OrderPart, OrderStep,
+    UrgentOrder,
+};
+pub use task::{TaskCommand, TaskForm, TaskList};
+pub use template::{TemplateCommand, TemplateSimulation};
+pub use webhook::{
+    WebhookCommand, WebhookDeliveries, WebhookOne, WebhookRedelivery, WebhookSetting,
+};
+
 /// An order platform made of capability centers behind a governance gateway.
 #[derive(Debug, Parser)]
 #[command(name = "throughline", version, about, max_term_width = 100)]
@@ -58,9 +81,39 @@ pub enum Command {
         /// The file: `catalog: {offerings: […]}` and `stock: {receipts: […]}`.
         file: PathBuf,
     },
-    /// Submit, read, follow and cancel orders.
+    /// Submit, read, follow, repair and cancel orders.
     #[command(subcommand)]
     Order(OrderCommand),
+    /// Do what orders wait for a person to do.
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Check, publish and compare the templates by which orders run.
+    #[command(subcommand)]
+    Template(TemplateCommand),
+    /// Pause a template or a capability for all orders.
+    #[command(subcommand)]
+    Hold(HoldCommand),
+    /// Sell under conditions of their own: flash sales, group buys, pre-sales.
+    #[command(subcommand)]
+    Campaign(CampaignCommand),
+    /// Look into carts.
+    #[command(subcommand)]
+    Cart(CartCommand),
+    /// Say where the events of a channel's orders go, and see how they went.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// Drive made-up orders through random faults in memory; exit code 1, with the way there, where something did not hold.
+    #[command(after_help = "Examples:
+  throughline simulate                             # seed 1, 200 orders
+  throughline simulate --seed 4711 --orders 5000")]
+    Simulate {
+        /// Decides everything that happens: the same seed fails the same way.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Orders that run.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        orders: u32,
+    },
     /// Show the whole way of one order.
     Trajectory {
         /// Id of the order.
@@ -173,58 +226,6 @@ impl Role {
             Self::Simulators => 90,
         }
     }
-}
-
-/// What to do with orders.
-#[derive(Debug, Subcommand)]
-pub enum OrderCommand {
-    /// Submit an order from a YAML or JSON file in the canonical protobuf JSON form.
-    Submit {
-        /// The file (a SubmitOrderRequest; without request_id one is made from the content).
-        file: PathBuf,
-        /// Follow the order to its end; exit code 1 unless it ends COMPLETED.
-        #[arg(long)]
-        watch: bool,
-    },
-    /// Show one order.
-    Get {
-        /// Id, or with --channel the channel's own number.
-        id: String,
-        /// Channel whose number it is.
-        #[arg(long)]
-        channel: Option<String>,
-    },
-    /// List orders, newest first.
-    List {
-        /// Only this customer.
-        #[arg(long)]
-        customer: Option<String>,
-        /// Only this state (COMPLETED, IN_PROGRESS …).
-        #[arg(long)]
-        state: Option<String>,
-        /// Only this channel.
-        #[arg(long)]
-        channel: Option<String>,
-        /// How many at most.
-        #[arg(long, default_value_t = 20)]
-        limit: usize,
-    },
-    /// Follow one order to its end; exit code 1 unless it ends COMPLETED.
-    Watch {
-        /// Id.
-        id: String,
-    },
-    /// Cancel one order.
-    Cancel {
-        /// Id.
-        id: String,
-        /// Only show what a cancel would do now.
-        #[arg(long)]
-        preview: bool,
-        /// Why.
-        #[arg(long, default_value = "cancelled on request")]
-        reason: String,
-    },
 }
 
 /// What to bring in.

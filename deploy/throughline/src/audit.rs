@@ -9,7 +9,7 @@
 //! - every pool agrees with its journal, and its held and used units with the reservations;
 //! - the payment channel saw one charge for each reference, and the same money as the payment center.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use throughline_kit::client::GatewayClient;
@@ -90,6 +90,17 @@ pub(crate) fn is_terminal(order: &order::CustomerOrder) -> bool {
     order.end_time.is_some()
 }
 
+/// Keys of the lines that the customer has: delivered, and not taken back by a business order of its own.
+pub(crate) fn delivered_lines(order: &order::CustomerOrder) -> BTreeSet<&String> {
+    let all = &order.business_orders;
+    let is_done = |bo: &&order::BusinessOrder| bo.state() == order::BusinessOrderState::Done;
+    let taken_back: BTreeSet<&String> = all.iter().filter(is_done).map(|bo| &bo.reverses).collect();
+    let stays = |bo: &&order::BusinessOrder| {
+        bo.reverses.is_empty() && !taken_back.contains(&bo.business_order_id)
+    };
+    all.iter().filter(is_done).filter(stays).flat_map(|bo| &bo.item_keys).collect()
+}
+
 /// Whether something will carry a live order on. A step that waits, also for a payer who takes a day, says when it is asked
 /// about next; one whose call is under way, or waits for its turn, says nothing, so that the order must have changed lately.
 fn is_awake(order: &order::CustomerOrder, now: Instant) -> bool {
@@ -98,8 +109,10 @@ fn is_awake(order: &order::CustomerOrder, now: Instant) -> bool {
     let theirs = order.business_orders.iter().flat_map(|bo| &bo.steps);
     changed_lately
         || order.steps.iter().chain(theirs).filter(|step| is_open(step.state())).any(|step| {
-            // A time that is long over has woken nobody.
-            step.next_attempt_time.as_ref().is_some_and(lately)
+            // A time that is long over has woken nobody. Who waits for a person, for an event without end or for the end of a
+            // pause has no time to be late for.
+            let times = [&step.next_attempt_time, &step.deadline];
+            times.into_iter().flatten().any(lately) || !step.task_id.is_empty() || step.held
         })
 }
 
@@ -114,6 +127,7 @@ fn is_open(state: order::StepState) -> bool {
         order::StepState::Unspecified
         | order::StepState::Scheduled
         | order::StepState::Succeeded
+        | order::StepState::Skipped
         | order::StepState::Failed
         | order::StepState::Undone => false,
     }

@@ -1,7 +1,9 @@
 //! The way of a command to a running gateway.
 
+use std::path::Path;
+
 use throughline_gateway::load_key;
-use throughline_kit::client::{CallContext, GatewayClient, GatewayConfig};
+use throughline_kit::client::{CallContext, GatewayChannel, GatewayClient, GatewayConfig};
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::id::derived_body;
 use tonic::{Request, Status};
@@ -9,6 +11,9 @@ use tonic::{Request, Status};
 use crate::args::Common;
 use crate::console::Console;
 use crate::settings::Settings;
+
+/// Whose key operates when --key-file does not say.
+const OPERATOR: &str = "operator";
 
 /// What a command works with.
 #[derive(Debug)]
@@ -33,6 +38,18 @@ impl Session {
     pub fn client(&self, caller: &str) -> Result<GatewayClient, Error> {
         let api_key = self.key(caller)?;
         GatewayClient::new(&GatewayConfig { uri: self.settings.gateway_uri(), api_key })
+    }
+
+    /// A connection with --key-file, or else the generated key of the operator.
+    pub fn operator(&self) -> Result<GatewayChannel, Error> {
+        Ok(self.client(OPERATOR)?.channel())
+    }
+
+    /// The operator whose key it is, as centers write who did something: the key file has the name that the gateway gave.
+    pub fn actor(&self) -> String {
+        let stem = self.common.key_file.as_deref().and_then(Path::file_stem);
+        let name = stem.map_or_else(|| OPERATOR.into(), |name| name.to_string_lossy());
+        format!("operator:{name}")
     }
 
     /// What tells the channel that `client` speaks for from other channels: it follows from the key, which it does not

@@ -1,12 +1,16 @@
 //! What commands say: to people on standard output, or JSON where a program reads.
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use prost_reflect::{DynamicMessage, SerializeOptions};
 use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::money::Money;
 use throughline_proto::r#type::v1 as types;
+use unicode_width::UnicodeWidthStr;
+
+use crate::pages::Rows;
 
 /// Where a command writes.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +29,10 @@ impl Console {
         self.json
     }
 
-    /// Writes one line. A reader that went away (`| head`) is no error.
+    /// Writes one line, or a text of several. A reader that went away (`| head`) is no error.
     pub fn line(self, text: impl AsRef<str>) {
         let mut out = io::stdout().lock();
-        let _ = writeln!(out, "{}", text.as_ref());
+        let _ = writeln!(out, "{}", harmless(text.as_ref()));
         let _ = out.flush();
     }
 
@@ -38,24 +42,72 @@ impl Console {
         Ok(())
     }
 
+    /// Writes an answer: the message where a program reads, and else what `people` writes of it.
+    pub fn answer<M: prost::Message + prost::Name>(
+        self,
+        message: &M,
+        people: impl FnOnce(&M),
+    ) -> Result<ExitCode, Error> {
+        if self.json {
+            self.message(message)?;
+        } else {
+            people(message);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Writes a list: a message in each line where a program reads, and else a table.
+    pub fn list<M: prost::Message + prost::Name, const N: usize>(
+        self,
+        found: &Rows<M>,
+        heading: [&str; N],
+        row: impl Fn(&M) -> [String; N],
+    ) -> Result<ExitCode, Error> {
+        if self.json {
+            found.rows.iter().try_for_each(|message| self.message(message))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        self.table(heading, &found.rows.iter().map(row).collect::<Vec<_>>());
+        if found.more {
+            self.line("… and more: --limit shows further ones");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
     /// Writes rows under a heading, in columns as wide as they need to be.
     pub fn table<const N: usize>(self, heading: [&str; N], rows: &[[String; N]]) {
-        let mut widths = heading.map(|text| text.chars().count());
-        for row in rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        let write = |cells: [&str; N]| {
-            let padded: Vec<String> =
-                cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-            self.line(padded.join("  ").trim_end());
-        };
-        write(heading);
-        for row in rows {
-            write(std::array::from_fn(|i| row[i].as_str()));
-        }
+        table(heading, rows).iter().for_each(|line| self.line(line));
     }
+}
+
+/// Rows under a heading, in columns as wide as a terminal shows them: a Chinese character takes two places.
+pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> Vec<String> {
+    let head = heading.map(str::to_owned);
+    let rows: Vec<[String; N]> =
+        [&head].into_iter().chain(rows).map(|row| row.each_ref().map(|cell| flat(cell))).collect();
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        rows.iter().map(|row| row[column].width()).max().unwrap_or_default()
+    });
+    let write = |row: &[String; N]| {
+        let padded: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())))
+            .collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(write).collect()
+}
+
+/// A text that stays on its line.
+fn flat(text: &str) -> String {
+    harmless(text).replace(['\n', '\t'], " ")
+}
+
+/// A text that cannot move the cursor or colour the terminal: what customers and outside systems write is shown as well.
+fn harmless(text: &str) -> String {
+    let is_harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    text.replace(is_harmful, "\u{fffd}")
 }
 
 /// Writes a message in the canonical JSON form of protobuf, on one line.
@@ -101,7 +153,7 @@ pub fn amount(money: Option<&types::Money>) -> String {
 }
 
 /// The name of an enum value without its prefix: ORDER_STATE_COMPLETED is "COMPLETED".
-pub fn short(name: &'static str, prefix: &str) -> &'static str {
+pub fn short<'a>(name: &'a str, prefix: &str) -> &'a str {
     name.strip_prefix(prefix).unwrap_or(name)
 }
 
@@ -143,5 +195,19 @@ mod tests {
         assert_eq!(date_time(Some(&at(1_709_251_199, 999_000_000))), "2024-02-29 23:59:59");
         assert_eq!(date_time(Some(&at(0, 0))), "1970-01-01 00:00:00");
         assert_eq!(date_time(None), "-");
+    }
+
+    #[test]
+    fn columns_stand_under_each_other_whatever_script_they_are_in() {
+        let row = |cells: [&str; 2]| cells.map(str::to_owned);
+        let shown = table(["TITLE", "ID"], &[row(["装机", "1"]), row(["é", "2"]), row(["", ""])]);
+        assert_eq!(shown, ["TITLE  ID", "装机   1", "é      2", ""]);
+    }
+
+    #[test]
+    fn what_others_wrote_cannot_command_the_terminal() {
+        let shown = table(["NOTE"], &[["a\u{1b}[31mb\nc\u{9b}d".to_owned()]]);
+        assert_eq!(shown[1], "a\u{fffd}[31mb c\u{fffd}d");
+        assert_eq!(harmless("two\nlines\u{7}"), "two\nlines\u{fffd}");
     }
 }

@@ -5,14 +5,19 @@ use std::process::ExitCode;
 use clap::Parser;
 use throughline::args::Cli;
 use throughline::command;
+use throughline::console::Console;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(mistake) => return command::misused(&mistake),
+    };
+    let console = Console::new(cli.common.json);
     match Box::pin(command::run(cli)).await {
         Ok(code) => code,
         Err(error) => {
-            command::complain(&error);
+            command::complain(&error, console);
             ExitCode::FAILURE
         }
     }

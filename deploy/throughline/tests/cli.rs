@@ -28,7 +28,48 @@ fn every_command_explains_itself() {
         &["order", "list"],
         &["order", "watch"],
         &["order", "cancel"],
+        &["order", "change"],
+        &["order", "pause"],
+        &["order", "resume"],
+        &["order", "retry"],
+        &["order", "skip"],
+        &["order", "substitute"],
+        &["order", "rerun"],
+        &["order", "prove-undone"],
+        &["order", "priority"],
+        &["order", "urge"],
+        &["order", "exceptions"],
+        &["task", "list"],
+        &["task", "show"],
+        &["task", "claim"],
+        &["task", "release"],
+        &["task", "complete"],
+        &["template", "list"],
+        &["template", "show"],
+        &["template", "check"],
+        &["template", "publish"],
+        &["template", "rollback"],
+        &["template", "diff"],
+        &["template", "simulate"],
+        &["hold", "add"],
+        &["hold", "remove"],
+        &["hold", "list"],
+        &["campaign", "set"],
+        &["campaign", "list"],
+        &["campaign", "show"],
+        &["campaign", "end"],
+        &["cart", "show"],
+        &["cart", "list"],
+        &["webhook", "set"],
+        &["webhook", "list"],
+        &["webhook", "rotate-secret"],
+        &["webhook", "deliveries"],
+        &["webhook", "redeliver"],
+        &["webhook", "pause"],
+        &["webhook", "resume"],
+        &["webhook", "delete"],
         &["trajectory"],
+        &["simulate"],
         &["import", "retail"],
         &["services"],
         &["channel", "create"],
@@ -122,4 +163,45 @@ fn a_file_that_is_no_shop_day_is_refused_with_what_was_expected() {
     std::fs::write(&file, "Invoice,Code\n1,2\n").expect("written");
     let said = refused(&["import", "retail", file.to_str().expect("UTF-8")]);
     assert!(said.contains("InvoiceNo"), "{said}");
+}
+
+#[test]
+fn what_must_be_said_is_asked_for_before_anything_is_called() {
+    for (arguments, missing) in [
+        (&["order", "cancel", "ord_1"][..], "--reason"),
+        (&["order", "pause", "ord_1"], "--reason"),
+        (&["order", "retry", "ord_1", "--reason", "x"], "--step"),
+        (&["order", "priority", "ord_1", "10", "--reason", "x"], "0..=9"),
+        (&["order", "list", "--attention", "--step", "pay"], "--step"),
+        (&["order", "list", "--limit", "0"], "1..=100000"),
+        (&["hold", "add", "--reason", "x"], "--template"),
+        (&["hold", "add", "--template", "a", "--method", "b", "--reason", "x"], "--method"),
+        (&["cart", "list"], "--customer"),
+        (&["webhook", "deliveries"], "--webhook"),
+        (&["webhook", "redeliver"], "DELIVERY"),
+    ] {
+        let output = throughline(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(missing), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_program_reads_every_error_as_json() {
+    let directory = TempDir::new().expect("a directory");
+    let path = directory.path().to_str().expect("UTF-8");
+    for (arguments, code, reason) in [
+        (&["order", "cancel", "ord_1", "--json"][..], 2, "USAGE_INVALID"),
+        (&["order", "list", "--from", "soon", "--data-dir", path, "--json"], 1, "TIME_INVALID"),
+        (&["order", "list", "--state", "odd", "--data-dir", path, "--json"], 1, "STATE_UNKNOWN"),
+        (&["up", "--check", "--config", "no-such-file.toml", "--json"], 1, "CONFIG_INVALID"),
+    ] {
+        let output = throughline(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        let error: serde_json::Value =
+            serde_json::from_slice(&output.stderr).expect("one JSON object");
+        assert_eq!(error["reason"], reason, "{error}");
+        assert!(error["code"].is_string() && error["message"].is_string(), "{error}");
+    }
 }

@@ -4,7 +4,11 @@
 mod follow;
 #[path = "platform/import.rs"]
 mod import;
+#[path = "platform/operate.rs"]
+mod operate;
 #[path = "platform/seed.rs"]
 mod seed;
+#[path = "platform/template.rs"]
+mod template;
 #[path = "platform/world.rs"]
 mod world;

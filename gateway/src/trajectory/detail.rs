@@ -53,6 +53,8 @@ fn order(changed: &OrderChanged) -> Vec<String> {
         words.extend(changed.total.as_ref().map(|total| format!("total {}", money(total))));
         words.extend(changed.paid.as_ref().map(|paid| format!("paid {}", money(paid))));
     }
+    words.extend(filled(&changed.actor).map(|actor| format!("by {actor}")));
+    words.extend(filled(&changed.note).map(|note| format!("({note})")));
     words
 }
 

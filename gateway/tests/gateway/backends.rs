@@ -191,6 +191,34 @@ impl OrderService for FakeOrders {
     ) -> Result<Response<order::PreviewCancelResponse>, Status> {
         Ok(Response::new(order::PreviewCancelResponse::default()))
     }
+
+    async fn rate_order(
+        &self,
+        _: Request<order::RateOrderRequest>,
+    ) -> Result<Response<order::RateOrderResponse>, Status> {
+        Ok(Response::new(order::RateOrderResponse::default()))
+    }
+
+    async fn change_order(
+        &self,
+        _: Request<order::ChangeOrderRequest>,
+    ) -> Result<Response<order::ChangeOrderResponse>, Status> {
+        Ok(Response::new(order::ChangeOrderResponse::default()))
+    }
+
+    async fn preview_change(
+        &self,
+        _: Request<order::PreviewChangeRequest>,
+    ) -> Result<Response<order::PreviewChangeResponse>, Status> {
+        Ok(Response::new(order::PreviewChangeResponse::default()))
+    }
+
+    async fn urge_order(
+        &self,
+        _: Request<order::UrgeOrderRequest>,
+    ) -> Result<Response<order::UrgeOrderResponse>, Status> {
+        Ok(Response::new(order::UrgeOrderResponse::default()))
+    }
 }
 
 /// Takes whatever outside systems report.
@@ -207,6 +235,14 @@ impl StepCallbackService for FakeCallbacks {
     ) -> Result<Response<order::ReportStepResultResponse>, Status> {
         self.seen.note(request.metadata()).finished = true;
         Ok(Response::new(order::ReportStepResultResponse::default()))
+    }
+
+    async fn signal_order(
+        &self,
+        request: Request<order::SignalOrderRequest>,
+    ) -> Result<Response<order::SignalOrderResponse>, Status> {
+        self.seen.note(request.metadata()).finished = true;
+        Ok(Response::new(order::SignalOrderResponse::default()))
     }
 }
 

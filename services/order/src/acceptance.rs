@@ -8,14 +8,16 @@ use throughline_kit::storage::{Change, Database, Tx};
 use throughline_proto::order::v1 as proto;
 
 use crate::announce;
-use crate::apply::apply;
+use crate::campaign::sale::{SaleClaim, SaleWish};
+use crate::cart::check_out::CartEnd;
 use crate::convert::{self, Submission};
 use crate::engine::Engine;
 use crate::error::{DOMAIN, OrderError};
-use crate::event::Event;
-use crate::flow;
-use crate::order::{Order, OrderId, OrderState, Place};
+use crate::flow::{self, Pinned};
+use crate::order::{Item, Order, OrderId, OrderState};
 use crate::store;
+use crate::templates::{PRE_ORDER, STANDARD, Templates};
+use crate::webhook;
 
 /// Right of a channel to set its own prices.
 const AGREED_PRICE: &str = "agreed-price";
@@ -26,7 +28,9 @@ pub(crate) struct Acceptance {
     idempotency: Idempotency,
     database: Database,
     engine: Engine,
+    templates: Templates,
     clock: Clock,
+    webhooks: webhook::Registry,
 }
 
 impl Acceptance {
@@ -35,62 +39,89 @@ impl Acceptance {
         idempotency: Idempotency,
         database: Database,
         engine: Engine,
+        templates: Templates,
         clock: Clock,
+        webhooks: webhook::Registry,
     ) -> Self {
-        Self { idempotency, database, engine, clock }
+        Self { idempotency, database, engine, templates, clock, webhooks }
     }
 
-    /// Stores the order and answers; the same request again is answered the same.
+    /// Stores the order, and the end of the cart that it was made of, and answers; the same request again is answered the
+    /// same.
     pub(crate) async fn submit(
         &self,
         caller: &Caller,
         key: RequestKey,
-        submission: Submission,
+        mut submission: Submission,
+        cart: Option<CartEnd>,
     ) -> Result<proto::SubmitOrderResponse, Error> {
-        if let Err(refusal) = self.check(caller, &submission) {
-            // What was accepted once stays accepted.
-            let first = self.idempotency.recall(&self.database, &key).await?;
-            return first.unwrap_or(Err(refusal));
-        }
-        let order = self.new_order(caller, submission);
+        let checked = self.check(caller, &submission).and_then(|()| self.template(&submission));
+        let template = match checked {
+            Ok(template) => template,
+            Err(refusal) => {
+                // What was accepted once stays accepted.
+                let first = self.idempotency.recall(&self.database, &key).await?;
+                return first.unwrap_or(Err(refusal));
+            }
+        };
+        let sale = submission.sale.take().map(|wish| self.sale_claim(wish));
+        let order = self.new_order(caller, submission, template);
+        let accept = Accept { order, sale, cart, webhooks: self.webhooks.clone() };
         // Beside the call: a caller that goes away must not leave a stored order that nobody owns.
         let this = self.clone();
-        let accepted = tokio::spawn(async move { this.accept(key, order).await });
+        let accepted = tokio::spawn(async move { this.accept(key, accept).await });
         accepted.await.unwrap_or_else(|cause| Err(Error::internal(DOMAIN, cause)))
+    }
+
+    fn sale_claim(&self, wish: SaleWish) -> SaleClaim {
+        let (templates, clock) = (self.templates.clone(), self.clock.clone());
+        SaleClaim::new(wish, templates, self.engine.standing(), clock)
     }
 
     async fn accept(
         &self,
         key: RequestKey,
-        order: Order,
+        accept: Accept,
     ) -> Result<proto::SubmitOrderResponse, Error> {
-        let order_id = order.id.clone();
-        let answer = self.idempotency.once(key, Accept { order: order.clone() }).await;
-        match &answer {
-            Ok(accepted) if accepted.order_id == order_id.as_str() => {
+        let order_id = accept.order.id.clone();
+        // What a campaign adds to an order is known once it is stored.
+        let order = accept.sale.is_none().then(|| accept.order.clone());
+        let answer = self.idempotency.once(key, accept).await;
+        match (&answer, order) {
+            (Ok(accepted), Some(order)) if accepted.order_id == order_id.as_str() => {
                 self.engine.adopt(order).await;
             }
             // The first time may have ended before anybody heard of it.
-            Ok(accepted) => {
+            (Ok(accepted), _) => {
                 if let Ok(first) = OrderId::parse(&accepted.order_id) {
                     self.engine.find(first).await;
                 }
             }
-            Err(error) if error.kind == Kind::OutcomeUnknown => self.engine.find(order_id).await,
-            Err(_) => {}
+            (Err(error), _) if error.kind == Kind::OutcomeUnknown => {
+                self.engine.find(order_id).await;
+            }
+            (Err(_), _) => {}
         }
         answer
     }
 
     fn check(&self, caller: &Caller, submission: &Submission) -> Result<(), Error> {
-        let sets_prices = submission.has_agreed_prices() && caller.kind == CallerKind::Channel;
-        if sets_prices && !caller.has_right(AGREED_PRICE) {
-            return Err(OrderError::AgreedPriceNotGranted(caller.name.clone()).into());
-        }
+        check_agreed_prices(caller, &submission.items)?;
         self.engine.check_room()
     }
 
-    fn new_order(&self, caller: &Caller, submission: Submission) -> Order {
+    /// The template of the order's own steps: the one that is named, else by when it shall begin.
+    fn template(&self, submission: &Submission) -> Result<Pinned, Error> {
+        let name = match (submission.template.as_str(), submission.requested_start_at) {
+            ("", None) => STANDARD,
+            ("", Some(_)) => PRE_ORDER,
+            (named, _) => named,
+        };
+        let missing = || OrderError::OrderTemplateUnknown(name.to_owned());
+        self.templates.of_order(name).ok_or_else(|| missing().into())
+    }
+
+    fn new_order(&self, caller: &Caller, submission: Submission, template: Pinned) -> Order {
         let now = self.clock.now();
         let mut order = Order {
             id: OrderId::generate(),
@@ -102,7 +133,18 @@ impl Acceptance {
             currency: submission.currency,
             payment: submission.payment,
             policy: submission.policy,
-            steps: flow::first_steps(),
+            requested_start_at: submission.requested_start_at,
+            promised_at: submission.promised_at,
+            jeopardy_at: None,
+            in_jeopardy: false,
+            priority: submission.priority,
+            urges: 0,
+            urged_at: None,
+            holds: Vec::new(),
+            signals: Vec::new(),
+            sale: None,
+            steps: Vec::new(),
+            template: template.clone(),
             business_orders: Vec::new(),
             total: None,
             captured: 0,
@@ -112,33 +154,65 @@ impl Acceptance {
             assigned: std::collections::BTreeMap::new(),
             dismissal: None,
             cancel_reason: None,
+            change: None,
             failure: None,
             trace_parent: caller.trace_parent.clone(),
             created_at: now,
             updated_at: now,
             ended_at: None,
             version: 1,
+            marks: std::collections::BTreeSet::new(),
+            marks_changed: false,
+            tasks_changed: false,
         };
-        // The first step starts with the acceptance: one commit less for every order.
-        apply(&mut order, &Event::StepStarted(Place { business_order: None, step: 0 }), now);
+        flow::begin(&mut order, template, &self.engine.standing());
         order
     }
 }
 
+/// Refuses lines with prices of their own from a channel that has no right to them.
+pub(crate) fn check_agreed_prices(caller: &Caller, items: &[Item]) -> Result<(), Error> {
+    let sets_prices = items.iter().any(|item| item.agreed_price.is_some());
+    if sets_prices && caller.kind == CallerKind::Channel && !caller.has_right(AGREED_PRICE) {
+        return Err(OrderError::AgreedPriceNotGranted(caller.name.clone()).into());
+    }
+    Ok(())
+}
+
 struct Accept {
     order: Order,
+    sale: Option<SaleClaim>,
+    cart: Option<CartEnd>,
+    webhooks: webhook::Registry,
 }
 
 impl Change for Accept {
     type Output = proto::SubmitOrderResponse;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Self::Output, Error> {
-        store::insert(tx, &self.order).await?;
-        tx.announce(announce::accepted(&self.order, self.order.created_at));
+        let cart = match &self.cart {
+            Some(end) => Some((end, end.load(tx).await?)),
+            None => None,
+        };
+        let group = match &self.sale {
+            Some(sale) => sale.sell(tx, &self.order).await?,
+            None => {
+                store::insert(tx, &self.order).await?;
+                String::new()
+            }
+        };
+        if let Some((end, cart)) = cart {
+            end.write(tx, cart, &self.order).await?;
+        }
+        let accepted = announce::accepted(&self.order, self.order.created_at);
+        let told = std::slice::from_ref(&accepted);
+        webhook::enqueue(tx, &self.webhooks, std::iter::once(&self.order), told);
+        tx.announce(accepted);
         Ok(proto::SubmitOrderResponse {
             order_id: self.order.id.to_string(),
             state: convert::order_state(OrderState::Acknowledged).into(),
             create_time: Some(self.order.created_at.to_proto()),
+            group,
         })
     }
 }

@@ -6,11 +6,24 @@ use throughline_proto::order::v1 as proto;
 use crate::failure::Failure;
 use crate::order::{Customer, Order, OrderState};
 
+pub(crate) mod campaign;
+pub(crate) mod cart;
+mod change;
+mod filter;
 mod order;
 mod submission;
+mod task;
+mod template;
 
-pub(crate) use order::{customer_order, plan};
-pub(crate) use submission::{Submission, submission};
+pub(crate) use change::change;
+pub(crate) use filter::filter;
+pub(crate) use order::{
+    business_order, customer_order, fee_difference, items_of, order_for_expressions, plan,
+    standing_hold, submitted_item,
+};
+pub(crate) use submission::{MAX_QUANTITY, Submission, submission};
+pub(crate) use task::task;
+pub(crate) use template::{difference, finding, record};
 
 /// Writes a state.
 pub(crate) fn order_state(state: OrderState) -> proto::OrderState {
@@ -20,6 +33,8 @@ pub(crate) fn order_state(state: OrderState) -> proto::OrderState {
         OrderState::Pending => proto::OrderState::Pending,
         OrderState::InProgress => proto::OrderState::InProgress,
         OrderState::PendingCancellation => proto::OrderState::PendingCancellation,
+        OrderState::AssessingChange => proto::OrderState::AssessingChange,
+        OrderState::Held => proto::OrderState::Held,
         OrderState::Completed => proto::OrderState::Completed,
         OrderState::Partial => proto::OrderState::Partial,
         OrderState::Failed => proto::OrderState::Failed,
@@ -38,6 +53,8 @@ pub(crate) fn state_filter(state: i32) -> Result<Option<OrderState>, String> {
         proto::OrderState::Pending => Some(OrderState::Pending),
         proto::OrderState::InProgress => Some(OrderState::InProgress),
         proto::OrderState::PendingCancellation => Some(OrderState::PendingCancellation),
+        proto::OrderState::AssessingChange => Some(OrderState::AssessingChange),
+        proto::OrderState::Held => Some(OrderState::Held),
         proto::OrderState::Completed => Some(OrderState::Completed),
         proto::OrderState::Partial => Some(OrderState::Partial),
         proto::OrderState::Failed => Some(OrderState::Failed),

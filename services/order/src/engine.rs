@@ -5,24 +5,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use throughline_kit::CancellationToken;
-use throughline_kit::clock::Clock;
+use throughline_kit::clock::{Clock, Instant};
 use throughline_kit::error::{Error, Kind};
-use throughline_kit::idempotency::RequestKey;
 use throughline_kit::storage::Writer;
 use throughline_kit::task::vital;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
+use crate::duration::Measured;
 use crate::error::DOMAIN;
-use crate::event::{Command, Direction, Outcome};
+use crate::event::{Direction, Outcome};
+use crate::hold::Hold;
 use crate::order::{Order, OrderId, Place};
 use crate::peers::Peers;
 use crate::store::OrderStore;
+use crate::webhook::Registry;
 
 mod shard;
+mod turn;
 mod watch;
+mod wish;
 
+use turn::Turns;
 pub(crate) use watch::{Watch, Watches};
+pub(crate) use wish::Wish;
 
 /// Named limits of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +46,8 @@ pub(crate) struct EngineLimits {
 const SHARDS: usize = 4;
 /// Messages that wait at one shard.
 const MAX_QUEUED_MESSAGES: usize = 8_192;
-/// Orders read at a time when the engine starts.
-const RECOVERY_PAGE: i64 = 500;
+/// Orders that are looked up at a time when the engine starts.
+const RECOVERY_PAGE: i64 = 5_000;
 /// How long a caller may send again after the engine was full.
 const FULL_RETRY: Duration = Duration::from_secs(1);
 
@@ -51,6 +58,10 @@ pub(crate) enum Message {
     Adopt(Box<Order>),
     /// An order that may be stored and have no owner.
     Find(OrderId),
+    /// An order that was live when the center stopped, and when it is due.
+    Park(OrderId, Instant),
+    /// What is paused for all orders has changed: every live order looks at it.
+    Reconsider,
     /// A person or a system wants something of an order.
     Ask(Box<Ask>),
     /// A call came back.
@@ -61,6 +72,8 @@ pub(crate) enum Message {
         place: Place,
         /// Which way the call went.
         direction: Direction,
+        /// Request id of the call.
+        request_id: String,
         /// What it brought.
         outcome: Outcome,
     },
@@ -74,17 +87,6 @@ pub(crate) struct Ask {
     pub(crate) answer: oneshot::Sender<Result<Arc<Order>, Error>>,
 }
 
-/// What is wanted.
-#[derive(Debug)]
-pub(crate) enum Wish {
-    /// Decide this command; the first answer is stored with it.
-    Command(Command, Option<RequestKey>),
-    /// Settle the step with this reference.
-    Report { reference: String, outcome: Outcome },
-    /// Settle the payment, if it waits.
-    Payment(Outcome),
-}
-
 /// Hands work to the owners of orders.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
@@ -92,6 +94,7 @@ pub(crate) struct Engine {
     live: Arc<AtomicUsize>,
     limits: EngineLimits,
     watches: Watches,
+    standing: Arc<ArcSwap<Vec<Hold>>>,
 }
 
 /// What a shard works with.
@@ -101,9 +104,14 @@ pub(crate) struct Context {
     pub(crate) writer: Writer,
     pub(crate) store: OrderStore,
     pub(crate) peers: Peers,
-    pub(crate) calls: Arc<Semaphore>,
+    pub(crate) calls: Turns,
+    /// Pauses of templates and capabilities.
+    pub(crate) standing: Arc<ArcSwap<Vec<Hold>>>,
+    /// How long steps took.
+    pub(crate) measured: Measured,
     pub(crate) live: Arc<AtomicUsize>,
     pub(crate) watches: Watches,
+    pub(crate) webhooks: Registry,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -118,23 +126,33 @@ pub(crate) struct EngineParts {
     pub(crate) store: OrderStore,
     /// Calls to others.
     pub(crate) peers: Peers,
+    /// Pauses of templates and capabilities.
+    pub(crate) standing: Vec<Hold>,
+    /// How long steps took.
+    pub(crate) measured: Measured,
+    /// Who is told of events.
+    pub(crate) webhooks: Registry,
     /// Ends the engine.
     pub(crate) shutdown: CancellationToken,
 }
 
 impl Engine {
-    /// Starts the shards and gives them every live order.
+    /// Starts the shards and tells them of every live order.
     pub(crate) async fn start(parts: EngineParts, limits: EngineLimits) -> Result<Self, Error> {
         let live = Arc::new(AtomicUsize::new(0));
         let watches = Watches::new(limits.max_watches);
+        let standing = Arc::new(ArcSwap::from_pointee(parts.standing));
         let context = Context {
             clock: parts.clock,
             writer: parts.writer,
             store: parts.store.clone(),
             peers: parts.peers,
-            calls: Arc::new(Semaphore::new(limits.max_calls_in_flight)),
+            calls: Turns::new(limits.max_calls_in_flight),
+            standing: Arc::clone(&standing),
+            measured: parts.measured,
             live: Arc::clone(&live),
             watches: watches.clone(),
+            webhooks: parts.webhooks,
             shutdown: parts.shutdown,
         };
         let shards = (0..SHARDS)
@@ -145,19 +163,22 @@ impl Engine {
                 messages
             })
             .collect();
-        let engine = Self { shards, live, limits, watches };
+        let engine = Self { shards, live, limits, watches, standing };
         engine.recover(&parts.store).await?;
         Ok(engine)
     }
 
+    /// Hands out every live order: what is due is read, the others wait where they are.
     async fn recover(&self, store: &OrderStore) -> Result<(), Error> {
         let mut after = String::new();
         loop {
             let orders = store.live_after(&after, RECOVERY_PAGE).await?;
-            let Some(last) = orders.last() else { return Ok(()) };
-            after = last.id.to_string();
-            for order in orders {
-                self.adopt(order).await;
+            let Some((last, _)) = orders.last() else { return Ok(()) };
+            after = last.to_string();
+            for (order_id, due) in orders {
+                self.live.fetch_add(1, Ordering::Relaxed);
+                let shard = self.shard(&order_id).clone();
+                let _ = shard.send(Message::Park(order_id, due)).await;
             }
         }
     }
@@ -185,33 +206,17 @@ impl Engine {
         let _ = shard.send(Message::Find(order_id)).await;
     }
 
-    /// Carries a command out on an order, storing the first answer with it.
-    pub(crate) async fn command(
-        &self,
-        order_id: OrderId,
-        command: Command,
-        key: Option<RequestKey>,
-    ) -> Result<Arc<Order>, Error> {
-        self.ask(order_id, Wish::Command(command, key)).await
+    /// Takes what is paused for all orders from now on; every live order hears of it.
+    pub(crate) async fn hold(&self, standing: Vec<Hold>) {
+        self.standing.store(Arc::new(standing));
+        for shard in self.shards.iter() {
+            let _ = shard.send(Message::Reconsider).await;
+        }
     }
 
-    /// Settles the step that an outside system knows by the reference.
-    pub(crate) async fn report(
-        &self,
-        order_id: OrderId,
-        reference: String,
-        outcome: Outcome,
-    ) -> Result<Arc<Order>, Error> {
-        self.ask(order_id, Wish::Report { reference, outcome }).await
-    }
-
-    /// Settles the payment of an order, if the order still waits for it.
-    pub(crate) async fn payment(
-        &self,
-        order_id: OrderId,
-        outcome: Outcome,
-    ) -> Result<Arc<Order>, Error> {
-        self.ask(order_id, Wish::Payment(outcome)).await
+    /// What is paused for all orders.
+    pub(crate) fn standing(&self) -> Arc<Vec<Hold>> {
+        self.standing.load_full()
     }
 
     /// Follows an order.
@@ -219,7 +224,8 @@ impl Engine {
         self.watches.follow(order_id)
     }
 
-    async fn ask(&self, order_id: OrderId, wish: Wish) -> Result<Arc<Order>, Error> {
+    /// Has something done with an order, and gives the order as it is then stored.
+    pub(crate) async fn ask(&self, order_id: OrderId, wish: Wish) -> Result<Arc<Order>, Error> {
         let (answer, outcome) = oneshot::channel();
         let shard = self.shard(&order_id).clone();
         let ask = Message::Ask(Box::new(Ask { order_id, wish, answer }));

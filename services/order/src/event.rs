@@ -7,7 +7,13 @@ use throughline_kit::money::Money;
 
 use crate::business_order::BusinessOrderState;
 use crate::failure::Failure;
-use crate::order::{Dismissal, ItemPlan, OrderState, Place};
+use crate::flow::Pinned;
+use crate::hold::{Hold, HoldId, HoldScope};
+use crate::order::{Change, Dismissal, ItemPlan, OrderState, Place};
+use crate::signal::Signal;
+use crate::step::SlaState;
+use crate::task::{Task, TaskId};
+use crate::template::FailurePolicy;
 
 /// A thing asked of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +31,89 @@ pub(crate) enum Command {
         /// What it brought.
         outcome: Outcome,
     },
-    /// Cancel the whole order.
-    Cancel {
-        /// Why.
-        reason: String,
+    /// Something happened outside.
+    Signal(Signal),
+    /// A person wants something.
+    Operate {
+        /// What.
+        operation: Operation,
+        /// Who, and why.
+        by: By,
     },
+    /// A person wants several things of the order at once: all of them happen, or none.
+    OperateEach {
+        /// What, in this order.
+        operations: Vec<Operation>,
+        /// Who, and why.
+        by: By,
+    },
+}
+
+/// Who wants something, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct By {
+    /// "operator:anna", "channel:app".
+    pub(crate) actor: String,
+    /// In their words.
+    pub(crate) reason: String,
+}
+
+/// What a person wants of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Cancel the whole order.
+    Cancel,
+    /// Cancel some business orders, by index, and those that require them.
+    CancelParts(Vec<usize>),
+    /// Take other lines.
+    Change(Change),
+    /// Let something stand still.
+    Pause(HoldId, HoldScope),
+    /// Let it go on.
+    Resume(HoldScope),
+    /// Try a step at once.
+    Retry(Place),
+    /// Go on without a step.
+    Skip(Place),
+    /// Do a step by its substitute.
+    Substitute(Place),
+    /// Run a business order anew from a step.
+    Rerun(Place),
+    /// A person undid a step.
+    ProveUndone(Place),
+    /// How urgent it is.
+    Prioritize(u8),
+    /// The customer asks to hurry.
+    Urge,
+    /// Take a task.
+    Claim(TaskId),
+    /// Give it back.
+    Release(TaskId),
+    /// End it with its form.
+    Complete(TaskId, BTreeMap<String, String>),
+}
+
+impl Operation {
+    /// Name of the event that tells of it.
+    pub(crate) fn event(&self) -> &'static str {
+        match self {
+            Self::Cancel => "order.cancel_requested",
+            Self::CancelParts(_) => "order.part_cancel_requested",
+            Self::Change(_) => "order.change_requested",
+            Self::Pause(..) => "order.paused",
+            Self::Resume(_) => "order.resumed",
+            Self::Retry(_) => "step.retry_requested",
+            Self::Skip(_) => "step.skip_requested",
+            Self::Substitute(_) => "step.substitute_requested",
+            Self::Rerun(_) => "step.rerun_requested",
+            Self::ProveUndone(_) => "step.undo_proved",
+            Self::Prioritize(_) => "order.prioritized",
+            Self::Urge => "order.urged",
+            Self::Claim(_) => "task.claimed",
+            Self::Release(_) => "task.released",
+            Self::Complete(..) => "task.completed",
+        }
+    }
 }
 
 /// Which way a call goes.
@@ -86,6 +170,8 @@ pub(crate) enum Gain {
     },
     /// Money was given back, in minor units.
     Refunded(i64),
+    /// Values to keep with the step.
+    Saved(BTreeMap<String, serde_json::Value>),
 }
 
 /// What the product center said about an order.
@@ -105,7 +191,9 @@ pub(crate) struct PreparedBusinessOrder {
     /// Unique in the preparation.
     pub(crate) key: String,
     /// Template.
-    pub(crate) template: String,
+    pub(crate) template: Pinned,
+    /// Template that takes it back when it is done beyond its point of no return.
+    pub(crate) reversal: Option<Pinned>,
     /// Lines.
     pub(crate) item_keys: Vec<String>,
     /// Keys of others that must be done first.
@@ -121,6 +209,56 @@ pub(crate) enum Event {
     StepStarted(Place),
     /// A step is done.
     StepSucceeded(Place, Gain),
+    /// A step waits for an event, a time or a person.
+    WaitBegan {
+        /// Step.
+        place: Place,
+        /// When it gives up, or its timer rings.
+        deadline: Option<Instant>,
+        /// Work of a person.
+        task: Option<Task>,
+    },
+    /// A step is left out.
+    StepSkipped {
+        /// Step.
+        place: Place,
+        /// Why, for a person.
+        note: String,
+    },
+    /// A step will be done by its substitute.
+    StepSubstituted(Place),
+    /// A step that was refused will be tried as a new request.
+    StepReset(Place),
+    /// A person must decide about a step that failed.
+    DecisionAsked {
+        /// Step.
+        place: Place,
+        /// The task.
+        task: Task,
+    },
+    /// Somebody took a task, or gave it back.
+    TaskClaimed {
+        /// Step.
+        place: Place,
+        /// Who has it now.
+        by: Option<String>,
+    },
+    /// A task was not done in time and goes to another group.
+    TaskEscalated {
+        /// Step.
+        place: Place,
+        /// Group.
+        group: String,
+    },
+    /// A step takes longer than its service level warns of, or allows.
+    SlaPassed {
+        /// Step.
+        place: Place,
+        /// How it stands now.
+        sla: SlaState,
+    },
+    /// Somebody should be reminded of what a step waits for.
+    StepReminded(Place),
     /// A step waits for news.
     StepWaiting {
         /// Step.
@@ -192,10 +330,64 @@ pub(crate) enum Event {
         /// Why, where something failed.
         failure: Option<Failure>,
     },
+    /// What the failure of a business order does to the rest is decided.
+    PolicyDecided {
+        /// Index.
+        index: usize,
+        /// What it does.
+        policy: FailurePolicy,
+    },
+    /// Somebody asked to cancel a business order alone.
+    Withdrawn(usize),
+    /// A business order is done beyond its point of no return and must be taken back.
+    ReversalAsked(usize),
+    /// The business order that takes it back stands.
+    ReversalPlanned(usize),
+    /// A business order is run anew from a step: what ran after it is undone first.
+    RerunBegan {
+        /// Index.
+        index: usize,
+        /// Step, by index.
+        step: usize,
+    },
+    /// All that has to be run anew is undone, and begins again.
+    RerunReset(usize),
+    /// A person did something.
+    Operated {
+        /// Name of the event that tells of it.
+        kind: &'static str,
+        /// Step, or a business order whose step does not matter.
+        place: Option<Place>,
+        /// Who, and why.
+        by: By,
+    },
     /// Somebody asked to cancel.
     CancelRequested {
         /// Why.
         reason: String,
+    },
+    /// Somebody asked for other lines.
+    ChangeRequested(Change),
+    /// What was done for the old lines is given back; the order begins anew with the new ones.
+    ChangeApplied,
+    /// A pause begins.
+    HoldPlaced(Hold),
+    /// A pause ends.
+    HoldReleased(HoldId),
+    /// An event came that no step waits for yet.
+    SignalKept(Signal),
+    /// A step took the kept event with this index.
+    SignalTaken(usize),
+    /// The order has another priority.
+    Prioritized(u8),
+    /// The customer urged the order.
+    Urged,
+    /// Without progress until then, the order will miss its promise.
+    Forecast(Option<Instant>),
+    /// By what was measured, the order will miss its promise.
+    JeopardyFound {
+        /// What is expected, for a person.
+        note: String,
     },
     /// Nothing of the order will be delivered.
     Dismissed {

@@ -35,7 +35,8 @@ impl Failure {
     }
 }
 
-fn printable(text: &str, most: usize) -> String {
+/// What of a text can be stored and shown, up to a number of characters.
+pub(crate) fn printable(text: &str, most: usize) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
 }
 

@@ -1,67 +1,91 @@
 //! The order center: takes orders of all channels and carries each to its end.
 //!
-//! It owns customer orders, their business orders and steps, and every decision about them. It does not own stock
-//! (resource center), money (payment center), what is sold (product center), or messages (notification center): it calls
-//! them through the gateway.
+//! It owns customer orders, their business orders and steps, the templates by which they run, and every decision about
+//! them; carts, campaigns and webhooks of channels stand around it. It does not own stock (resource center), money (payment
+//! center), what is sold (product center), or messages (notification center): it calls them through the gateway.
 //!
 //! ```text
 //!            SubmitOrder                    shard: decide in memory ─► one commit ─► answer, call
 //!  channel ─► acceptance ─► stored, answered ─► adopt ┐      ▲                          │
-//!                                                     └──────┴───── what calls bring ◄──┘ peers
+//!     ▲  cart ─┘   campaign counts its units          └──────┴───── what calls bring ◄──┘ peers
+//!     └──────────────────────────────── webhooks ◄── events of the same commit
 //!
-//!  order:     prepare ─► reserve ─► pay ─► allocate ─► business orders ─► COMPLETED | PARTIAL | FAILED | CANCELLED
-//!                │          │        │         │
-//!                └──────────┴────────┴─────────┴─ refused or cancelled: undone last first ─► REJECTED | CANCELLED | FAILED
+//!  order:     the steps of its template (standard: prepare ─► reserve ─► pay ─► allocate), then its business orders
+//!             ─► COMPLETED | PARTIAL | FAILED | CANCELLED; refused or cancelled before: undone last first ─► REJECTED | …
 //!
-//!  business order:  PLANNED ─► BLOCKED ─► RUNNING ─► DONE ─┐
-//!                      │          │          │             │ cancel, or a failure that takes it along
-//!                      ▼          ▼          ▼             ▼
-//!                      CANCELLED          FAILED ─► COMPENSATING ─► COMPENSATED
-//!                                                       └─► STUCK (a person must look)
+//!  business order:  PLANNED ─► BLOCKED ─► (READY) ─► RUNNING ─► DONE ─┐   beyond its point of no return another
+//!                      │          │                   │  ▲            │   business order takes it back
+//!                      │          │         a person ◄┴─ EXCEPTION    │ cancel, or a failure that takes it along
+//!                      ▼          ▼         decides     │             ▼
+//!                      CANCELLED                      FAILED ─► COMPENSATING ─► COMPENSATED
+//!                                                                   └─► STUCK (a person undoes it and proves it)
 //! ```
 //!
-//! The pure core is `decide` (with `follow_up`, `plan`, `withdraw`), `apply`, `work::due` and `rollup`; `engine` is the shell.
+//! The pure core is `decide` (with `operate`, `follow_up`, `plan`, `withdraw`), `apply`, `work::due` and `rollup`; what a step
+//! does is data (`template`, `flow`); `engine` is the shell.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use throughline_kit::config::Check;
 use throughline_kit::error::Error;
-use throughline_kit::feed::{FeedServer, FollowConfig, follow};
-use throughline_kit::idempotency::Idempotency;
-use throughline_kit::server::{Environment, Running, Server};
-use throughline_kit::storage::{Database, Writer, WriterLimits};
-use throughline_kit::task::vital;
-use throughline_proto::order::v1::order_service_server::OrderServiceServer;
-use throughline_proto::order::v1::step_callback_service_server::StepCallbackServiceServer;
+use throughline_kit::server::{Environment, Running};
 
 mod acceptance;
 mod announce;
 mod apply;
+mod assembly;
+mod bulk;
 mod business_order;
-mod cancellation;
+mod campaign;
+mod cart;
+mod change;
 mod claim;
 mod convert;
 mod decide;
+mod duration;
 mod engine;
 mod error;
 mod event;
+mod facts;
 mod failure;
+mod fee;
 mod flow;
 mod follow_up;
+mod forecast;
+mod hold;
+mod mark;
+mod measuring;
+mod operate;
+mod operations;
 mod order;
 mod payment_news;
 mod peers;
 mod plan;
+mod publishing;
 mod query;
+mod rating;
+mod rehearsal;
 mod rollup;
 mod rpc;
+mod signal;
+pub mod simulator;
+mod standing;
 mod step;
 mod store;
+mod sweep;
+mod target;
+mod task;
+mod template;
+mod templates;
+mod webhook;
 mod withdraw;
 mod work;
 
 #[cfg(test)]
 mod tests;
+
+pub use webhook::WebhookConfig;
 
 const CENTER: &str = "order";
 
@@ -79,6 +103,8 @@ pub struct Config {
     pub call_timeout_ms: u64,
     /// Largest request, in bytes.
     pub max_message_bytes: usize,
+    /// Webhooks.
+    pub webhook: WebhookConfig,
 }
 
 impl Default for Config {
@@ -89,6 +115,7 @@ impl Default for Config {
             max_watches: 10_000,
             call_timeout_ms: 10_000,
             max_message_bytes: 4 << 20,
+            webhook: WebhookConfig::default(),
         }
     }
 }
@@ -102,62 +129,24 @@ impl Config {
         check.above_zero("max_watches", self.max_watches);
         check.above_zero("call_timeout_ms", self.call_timeout_ms);
         check.above_zero("max_message_bytes", self.max_message_bytes);
-        check.finish()
+        check.finish()?;
+        self.webhook.check()
+    }
+
+    fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.call_timeout_ms)
+    }
+
+    fn engine_limits(&self) -> engine::EngineLimits {
+        engine::EngineLimits {
+            max_live_orders: self.max_live_orders,
+            max_calls_in_flight: self.max_calls_in_flight,
+            max_watches: self.max_watches,
+        }
     }
 }
 
 /// Starts the order center.
 pub async fn start(config: Config, environment: Environment) -> Result<Running, Error> {
-    let listener = environment.bind(CENTER).await?;
-    let client = environment.client(CENTER)?;
-    let database = Database::open(CENTER, &environment.storage, store::MIGRATIONS).await?;
-    let writer = Writer::start(&database, WriterLimits::default());
-    let idempotency = Idempotency::new(writer.clone(), environment.clock.clone(), CENTER);
-    let orders = store::OrderStore::new(database.clone());
-    let timeout = Duration::from_millis(config.call_timeout_ms);
-    let peers = peers::Peers::new(client.clone(), orders.clone(), writer.clone(), timeout);
-    let parts = engine::EngineParts {
-        clock: environment.clock.clone(),
-        writer: writer.clone(),
-        store: orders.clone(),
-        peers: peers.clone(),
-        shutdown: environment.shutdown.clone(),
-    };
-    let limits = engine::EngineLimits {
-        max_live_orders: config.max_live_orders,
-        max_calls_in_flight: config.max_calls_in_flight,
-        max_watches: config.max_watches,
-    };
-    let engine = engine::Engine::start(parts, limits).await?;
-    throughline_kit::retention::start(&writer, &environment);
-    let query = query::Query::new(orders, engine.clone(), environment.shutdown.clone());
-    let news = payment_news::PaymentNews { engine: engine.clone(), peers, writer: writer.clone() };
-    let feed = FollowConfig { center: "payment".to_owned(), consumer: CENTER };
-    let shutdown = environment.shutdown.clone();
-    vital(
-        "follow payments",
-        &shutdown,
-        follow(feed, client, database.clone(), news, shutdown.clone()),
-    );
-    let rpc = rpc::Orders {
-        acceptance: acceptance::Acceptance::new(
-            idempotency.clone(),
-            database.clone(),
-            engine.clone(),
-            environment.clock.clone(),
-        ),
-        cancellation: cancellation::Cancellation {
-            idempotency,
-            database: database.clone(),
-            engine: engine.clone(),
-            query: query.clone(),
-        },
-        query,
-    };
-    Server::new(CENTER)
-        .service(OrderServiceServer::new(rpc).max_decoding_message_size(config.max_message_bytes))
-        .service(StepCallbackServiceServer::new(rpc::StepCallbacks { engine }))
-        .feed(FeedServer::new(database, &writer))
-        .start(&environment, listener)
-        .await
+    assembly::start(config, environment).await
 }

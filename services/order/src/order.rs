@@ -1,6 +1,6 @@
 //! The customer order: everything that is known about one request, as it is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,13 @@ use throughline_kit::clock::Instant;
 use throughline_kit::money::{Currency, Money, UnitPrice};
 
 use crate::business_order::{BusinessOrder, BusinessOrderState};
+use crate::campaign::Sale;
 use crate::failure::Failure;
+use crate::flow::Pinned;
+use crate::hold::Hold;
+use crate::signal::Signal;
 use crate::step::{Step, StepState};
+use crate::template::{Activity, FailurePolicy};
 
 throughline_kit::define_id!(
     /// Id of a customer order.
@@ -28,16 +33,14 @@ pub(crate) enum Action {
     Add,
     /// Take it back.
     Delete,
+    /// Change what the customer has.
+    Modify,
 }
 
-/// What happens to the rest when a part fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Policy {
-    /// The failed business order and all that depend on it are undone.
-    Branch,
-    /// Everything is undone.
-    Whole,
-}
+/// How urgent an order is when nobody says it.
+pub(crate) const DEFAULT_PRIORITY: u8 = 5;
+/// The most urgent.
+pub(crate) const MAX_PRIORITY: u8 = 9;
 
 /// The customer, as the order needs them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +142,10 @@ pub(crate) enum OrderState {
     InProgress,
     /// Being cancelled.
     PendingCancellation,
+    /// Its lines are being changed.
+    AssessingChange,
+    /// A person paused it.
+    Held,
     /// All delivered.
     Completed,
     /// A part delivered.
@@ -151,12 +158,14 @@ pub(crate) enum OrderState {
 
 impl OrderState {
     /// All states with the text that is stored.
-    const TEXTS: [(Self, &'static str); 9] = [
+    const TEXTS: [(Self, &'static str); 11] = [
         (Self::Acknowledged, "ACKNOWLEDGED"),
         (Self::Rejected, "REJECTED"),
         (Self::Pending, "PENDING"),
         (Self::InProgress, "IN_PROGRESS"),
         (Self::PendingCancellation, "PENDING_CANCELLATION"),
+        (Self::AssessingChange, "ASSESSING_CHANGE"),
+        (Self::Held, "HELD"),
         (Self::Completed, "COMPLETED"),
         (Self::Partial, "PARTIAL"),
         (Self::Failed, "FAILED"),
@@ -175,9 +184,12 @@ impl OrderState {
             Self::Rejected | Self::Completed | Self::Partial | Self::Failed | Self::Cancelled => {
                 true
             }
-            Self::Acknowledged | Self::Pending | Self::InProgress | Self::PendingCancellation => {
-                false
-            }
+            Self::Acknowledged
+            | Self::Pending
+            | Self::InProgress
+            | Self::PendingCancellation
+            | Self::AssessingChange
+            | Self::Held => false,
         }
     }
 }
@@ -193,7 +205,9 @@ pub(crate) struct Order {
     pub(crate) channel_order_id: String,
     /// The customer.
     pub(crate) customer: Customer,
-    /// Lines; never change.
+    /// Template of its own steps.
+    pub(crate) template: Pinned,
+    /// Lines; only a change of the order replaces them.
     pub(crate) items: Arc<[Item]>,
     /// What each line costs and needs, in the order of the lines; never change once set.
     pub(crate) item_plans: Option<Arc<[ItemPlan]>>,
@@ -201,9 +215,38 @@ pub(crate) struct Order {
     pub(crate) currency: Currency,
     /// How the customer pays.
     pub(crate) payment: PaymentPlan,
-    /// What happens when a part fails.
-    pub(crate) policy: Policy,
-    /// prepare, reserve, pay, allocate: those that the order needs.
+    /// What happens when a part fails and its template does not say it.
+    pub(crate) policy: FailurePolicy,
+    /// The campaign that it was sold under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sale: Option<Sale>,
+    /// When the customer wants it to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) requested_start_at: Option<Instant>,
+    /// When the customer was promised that it is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) promised_at: Option<Instant>,
+    /// Without progress until then, it will miss its promise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) jeopardy_at: Option<Instant>,
+    /// By what was measured, it will miss its promise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) in_jeopardy: bool,
+    /// How urgent it is, 0 to [`MAX_PRIORITY`].
+    pub(crate) priority: u8,
+    /// How often it was urged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) urges: u32,
+    /// When it was urged last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) urged_at: Option<Instant>,
+    /// Pauses that are in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) holds: Vec<Hold>,
+    /// Events that no step has waited for yet, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) signals: Vec<Signal>,
+    /// The order's own steps, as its template has them.
     pub(crate) steps: Vec<Step>,
     /// The businesses; empty until prepared.
     pub(crate) business_orders: Vec<BusinessOrder>,
@@ -223,6 +266,9 @@ pub(crate) struct Order {
     pub(crate) dismissal: Option<Dismissal>,
     /// Somebody asked to cancel; why.
     pub(crate) cancel_reason: Option<String>,
+    /// Somebody asked for other lines; what was done for the old ones is being given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change: Option<Change>,
     /// The first thing that failed.
     pub(crate) failure: Option<Failure>,
     /// Trace of the submission.
@@ -235,6 +281,31 @@ pub(crate) struct Order {
     pub(crate) ended_at: Option<Instant>,
     /// Grows with every stored change.
     pub(crate) version: i64,
+    /// What it is found by besides its own fields, as it is stored.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) marks: BTreeSet<String>,
+    /// Its marks differ from those that are stored.
+    #[serde(skip)]
+    pub(crate) marks_changed: bool,
+    /// Its open tasks differ from those that are stored.
+    #[serde(skip)]
+    pub(crate) tasks_changed: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What an order shall become.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Change {
+    /// Its new lines.
+    pub(crate) items: Arc<[Item]>,
+    /// When it shall begin.
+    pub(crate) requested_start_at: Option<Instant>,
+    /// Why.
+    pub(crate) reason: String,
 }
 
 impl Order {
@@ -284,30 +355,108 @@ impl Order {
     /// The business order of the line is done.
     pub(crate) fn has_delivered(&self, item: &Item) -> bool {
         self.business_orders.iter().any(|bo| {
-            bo.state == BusinessOrderState::Done && bo.item_keys.binary_search(&item.key).is_ok()
-        })
+            bo.state == BusinessOrderState::Done
+                && bo.reverses.is_none()
+                && bo.item_keys.binary_search(&item.key).is_ok()
+        }) && !self
+            .business_orders
+            .iter()
+            .any(|bo| bo.reverses.is_some() && bo.item_keys.binary_search(&item.key).is_ok())
     }
 
-    /// The order's own steps are being undone, last first.
-    pub(crate) fn is_unwinding(&self) -> bool {
-        self.dismissal.is_some()
+    /// Name of the template by which a business order, or the order itself, runs.
+    pub(crate) fn template_of(&self, business_order: Option<usize>) -> &str {
+        let pinned =
+            business_order.map_or(&self.template, |index| &self.business_orders[index].template);
+        &pinned.name
+    }
+
+    /// The first of the order's own steps with this activity.
+    pub(crate) fn own_activity(&self, activity: Activity) -> Option<Place> {
+        let found = self.steps.iter().position(|step| step.activity() == Some(activity));
+        found.map(|step| Place { business_order: None, step })
+    }
+
+    /// The first of the order's own steps with this activity has done what it does.
+    fn has_succeeded(&self, activity: Activity) -> bool {
+        let done = |place| self.step(place).state == StepState::Succeeded;
+        self.own_activity(activity).is_some_and(done)
+    }
+
+    /// What the lines need was taken: not where a template takes nothing, or goes on without.
+    pub(crate) fn is_allocated(&self) -> bool {
+        self.has_succeeded(Activity::Allocate)
+    }
+
+    /// What is owed was taken from the payer: not where a template does not ask for it, or goes on without.
+    pub(crate) fn is_paid(&self) -> bool {
+        self.has_succeeded(Activity::Pay)
+    }
+
+    /// The payment that it waited for is in its books, whether it was given back since or not.
+    pub(crate) fn has_taken_payment(&self) -> bool {
+        self.own_activity(Activity::Pay).is_some_and(|place| match self.step(place).state {
+            StepState::Succeeded
+            | StepState::Undoing
+            | StepState::Undone
+            | StepState::UndoFailed => true,
+            StepState::Scheduled
+            | StepState::Running
+            | StepState::Waiting
+            | StepState::Retrying
+            | StepState::Unknown
+            | StepState::Skipped
+            | StepState::Failed => false,
+        })
     }
 
     /// Delivery has begun: what is undone now is undone by business order.
     pub(crate) fn is_delivering(&self) -> bool {
         !self.business_orders.is_empty()
-            && self.steps.iter().all(|step| step.state == StepState::Succeeded)
+            && self.change.is_none()
+            && self.steps.iter().all(Step::has_passed)
+    }
+
+    /// Nobody asked to cancel it, or for other lines.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.cancel_reason.is_none() && self.change.is_none()
+    }
+
+    /// Its lines may be replaced: nothing of it is delivered or done for good, it is not on its way out, and no campaign
+    /// counts its units.
+    pub(crate) fn can_change(&self) -> bool {
+        let is_leaving = self.dismissal.is_some() || self.cancel_reason.is_some();
+        let is_for_good =
+            |step: &Step| step.is_final() && (step.state == StepState::Succeeded || step.is_out());
+        !self.is_delivering()
+            && !is_leaving
+            && self.sale.is_none()
+            && !self.steps.iter().any(is_for_good)
     }
 
     /// A person should look.
     pub(crate) fn needs_attention(&self) -> bool {
-        self.business_orders.iter().any(|bo| bo.state == BusinessOrderState::Stuck)
-            || self.places().any(|(_, step)| step.needs_attention())
+        let needs_person = |bo: &BusinessOrder| {
+            matches!(bo.state, BusinessOrderState::Stuck | BusinessOrderState::Exception)
+        };
+        self.business_orders.iter().any(needs_person)
+            || self.places().any(|(place, step)| self.is_troubled(place, step))
+    }
+
+    /// A person should look at a step: by what it is, or because it was refused where nothing can go back any more.
+    pub(crate) fn is_troubled(&self, place: Place, step: &Step) -> bool {
+        let cannot_go_back = || {
+            place
+                .business_order
+                .is_some_and(|i| self.business_orders[i].is_past_point_of_no_return())
+        };
+        let was_refused = step.state == StepState::Retrying && step.refusals > 0;
+        step.needs_attention() || (was_refused && cannot_go_back())
     }
 }
 
 /// Where a step stands: in the order itself or in one of its business orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// Index of the business order; `None` for the order's own steps.
     pub(crate) business_order: Option<usize>,

@@ -5,17 +5,17 @@ use std::time::Duration;
 use throughline_kit::client::CallContext;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::feed::{Consumer, Cursor};
-use throughline_kit::money::Money;
 use throughline_kit::storage::Writer;
 use throughline_proto::event::v1::Event;
 use throughline_proto::payment::v1 as proto;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Wish};
 use crate::error::DOMAIN;
 use crate::event::{Gain, Outcome};
 use crate::failure::Failure;
 use crate::order::{Order, OrderId};
 use crate::peers::Peers;
+use crate::work::payment_reference;
 
 /// How long closing a refused payment may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,6 +56,7 @@ struct News {
 impl PaymentNews {
     async fn settle(&self, news: News) -> Result<(), Error> {
         let News { event_id, order_id, context, owed } = news;
+        let reference = owed.reference.clone();
         let outcome = match self.peers.standing_now(&context, &event_id, owed).await {
             Outcome::Pending { .. } => return Ok(()),
             Outcome::NotAttempted(failure) | Outcome::Unknown(failure) => {
@@ -63,39 +64,51 @@ impl PaymentNews {
             }
             settled => settled,
         };
-        let order = match self.engine.payment(order_id, outcome.clone()).await {
+        let wish = Wish::Payment { reference: reference.clone(), outcome: outcome.clone() };
+        let order = match self.engine.ask(order_id, wish).await {
             Ok(order) => order,
             Err(error) if error.kind == Kind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         };
+        let is_left_behind = reference != payment_reference(&order);
+        let came_too_late = order.ended_at.is_some() && !order.has_taken_payment();
         match outcome {
-            Outcome::Succeeded(Gain::Captured { payment_order_id, minor })
-                if order.ended_at.is_some() && order.captured < minor =>
+            Outcome::Succeeded(Gain::Captured { payment_order_id, .. })
+                if is_left_behind || came_too_late =>
             {
-                self.give_back(&order, payment_order_id, minor - order.captured).await
+                self.give_back(&context, &order, payment_order_id).await
             }
             _ => Ok(()),
         }
     }
 
-    /// Money that came for an order after its end goes back whole.
+    /// Money that no order counts on goes back: all that has not gone back yet.
     async fn give_back(
         &self,
+        context: &CallContext,
         order: &Order,
         payment_order_id: String,
-        minor: i64,
     ) -> Result<(), Error> {
-        let amount = Money::new(order.currency, minor);
-        match self.peers.refund_late(order, payment_order_id, amount).await {
-            Outcome::Succeeded(_) | Outcome::Pending { .. } => {
-                tracing::warn!(order = %order.id, %amount, "gave back money that came after the end of its order");
-                Ok(())
-            }
-            Outcome::Declined(failure)
-            | Outcome::NeverArrived(failure)
-            | Outcome::NotAttempted(failure)
-            | Outcome::Unknown(failure) => Err(not_settled(&failure)),
+        let amount = match self.peers.kept(context, payment_order_id.clone()).await {
+            Ok(kept) if kept.is_zero() => return Ok(()),
+            Ok(kept) => kept,
+            Err(outcome) => return given_back(order, outcome),
+        };
+        let outcome = self.peers.refund_late(order, payment_order_id, amount).await;
+        given_back(order, outcome)
+    }
+}
+
+fn given_back(order: &Order, outcome: Outcome) -> Result<(), Error> {
+    match outcome {
+        Outcome::Succeeded(_) | Outcome::Pending { .. } => {
+            tracing::warn!(order = %order.id, "gave back money that no order counts on");
+            Ok(())
         }
+        Outcome::Declined(failure)
+        | Outcome::NeverArrived(failure)
+        | Outcome::NotAttempted(failure)
+        | Outcome::Unknown(failure) => Err(not_settled(&failure)),
     }
 }
 

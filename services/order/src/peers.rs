@@ -3,22 +3,26 @@
 use std::time::Duration;
 
 use throughline_kit::client::{CallContext, CallOutcome, GatewayClient};
+use throughline_kit::clock::Clock;
 use throughline_kit::error::Error;
 use throughline_kit::money::Money;
 use throughline_kit::storage::Writer;
-use throughline_proto::r#type::v1::OperationOutcome;
 
-use crate::event::{Gain, Outcome};
+use crate::event::Outcome;
 use crate::failure::Failure;
 use crate::order::Order;
 use crate::store::OrderStore;
+use crate::templates::Templates;
 use crate::work::{Task, Work};
 
-mod outside;
+mod capability;
 mod payment;
 mod prepare;
+mod reflection;
 mod resource;
 mod returning;
+
+pub(crate) use reflection::Reflection;
 
 /// Calls to other centers and to outside systems.
 #[derive(Clone, Debug)]
@@ -26,23 +30,38 @@ pub(crate) struct Peers {
     client: GatewayClient,
     store: OrderStore,
     writer: Writer,
+    templates: Templates,
+    clock: Clock,
     call_timeout: Duration,
 }
 
+/// What calls need.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerParts {
+    /// The way to the gateway.
+    pub(crate) client: GatewayClient,
+    /// Where orders are read.
+    pub(crate) store: OrderStore,
+    /// Where claims are written.
+    pub(crate) writer: Writer,
+    /// What is published.
+    pub(crate) templates: Templates,
+    /// Time.
+    pub(crate) clock: Clock,
+    /// How long one call may take, where its step says nothing else.
+    pub(crate) call_timeout: Duration,
+}
+
 impl Peers {
-    /// Calls through the given client, each call bounded by the timeout.
-    pub(crate) fn new(
-        client: GatewayClient,
-        store: OrderStore,
-        writer: Writer,
-        call_timeout: Duration,
-    ) -> Self {
-        Self { client, store, writer, call_timeout }
+    /// Calls through the gateway, each call bounded by a timeout.
+    pub(crate) fn new(parts: PeerParts) -> Self {
+        let PeerParts { client, store, writer, templates, clock, call_timeout } = parts;
+        Self { client, store, writer, templates, clock, call_timeout }
     }
 
     /// Carries out one task for an order and says what it brought.
     pub(crate) async fn perform(&self, order: &Order, work: Work) -> Outcome {
-        let Work { task, request_id, reference, .. } = work;
+        let Work { place, task, request_id, .. } = work;
         match task {
             Task::Prepare => self.prepare(order).await,
             Task::Reserve { ttl } => self.reserve(order, request_id, ttl).await,
@@ -58,21 +77,7 @@ impl Peers {
                 self.refund(order, request_id, payment_order_id, amount, reason).await
             }
             Task::AskRefund { refund_id } => self.ask_refund(order, refund_id).await,
-            Task::Activate(service) => self.activate(order, reference, service).await,
-            Task::Deactivate { activation_reference } => {
-                self.deactivate(order, reference, activation_reference).await
-            }
-            Task::OpenAccount { service, recurring } => {
-                self.open_account(order, reference, service, recurring).await
-            }
-            Task::CloseAccount { open_reference } => {
-                self.close_account(order, reference, open_reference).await
-            }
-            Task::Ship { lines } => self.ship(order, reference, lines).await,
-            Task::CancelShipment { shipment_reference } => {
-                self.cancel_shipment(order, reference, shipment_reference).await
-            }
-            Task::AskOperation(system) => self.ask_operation(order, reference, system).await,
+            Task::Call(purpose) => self.call(order, place, purpose, request_id).await,
         }
     }
 
@@ -95,16 +100,6 @@ fn outcome<T>(
         CallOutcome::Declined(error) => Outcome::Declined(failure(&error)),
         CallOutcome::NotAttempted(error) => Outcome::NotAttempted(failure(&error)),
         CallOutcome::Unknown(error) => Outcome::Unknown(failure(&error)),
-    }
-}
-
-/// Reads what an outside system said about an operation.
-fn operation(outcome: OperationOutcome, reason: String, message: String, system: &str) -> Outcome {
-    match outcome {
-        OperationOutcome::Succeeded => Outcome::Succeeded(Gain::Nothing),
-        OperationOutcome::Declined => Outcome::Declined(Failure::heard(&reason, system, &message)),
-        OperationOutcome::Pending => Outcome::Pending { token: String::new(), ask_at: None },
-        OperationOutcome::Unspecified => unreadable(system, "outcome"),
     }
 }
 

@@ -4,18 +4,27 @@ use std::pin::Pin;
 
 use futures::Stream;
 use throughline_kit::CancellationToken;
+use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Violations};
 use throughline_kit::identity::{Caller, CallerKind};
 use throughline_kit::paging::Page;
 use throughline_proto::order::v1 as proto;
 
 use crate::convert;
+use crate::decide::Refusal;
 use crate::engine::Engine;
 use crate::error::{DOMAIN, OrderError};
+use crate::mark;
+use crate::operate::plan_parts;
 use crate::order::{Order, OrderId};
 use crate::plan::{Trigger, plan};
 use crate::rollup::rollup;
-use crate::store::{Filter, OrderStore};
+use crate::store::{Filter, OrderStore, TaskFilter};
+use crate::target;
+use crate::task::TaskId;
+
+/// Groups of exceptions in one answer.
+const MAX_LISTED_EXCEPTIONS: i64 = 500;
 
 /// A stream of versions of one order.
 pub(crate) type OrderStream =
@@ -45,6 +54,20 @@ impl Query {
         if sees(caller, &order) { Ok(order) } else { Err(missing().into()) }
     }
 
+    /// Reads one order whose lines may still be changed.
+    pub(crate) async fn get_changeable(
+        &self,
+        caller: &Caller,
+        order_id: &str,
+    ) -> Result<Order, Error> {
+        let order = self.get(caller, order_id).await?;
+        let state = rollup(&order);
+        if state.is_terminal() {
+            return Err(OrderError::Terminal(state).into());
+        }
+        if order.can_change() { Ok(order) } else { Err(Refusal::ChangeTooLate.into()) }
+    }
+
     /// Reads one order by the channel's own number.
     pub(crate) async fn get_by_number(
         &self,
@@ -69,36 +92,124 @@ impl Query {
         request: proto::ListOrdersRequest,
     ) -> Result<proto::ListOrdersResponse, Error> {
         let page = Page::parse(DOMAIN, request.page_size, &request.page_token)?;
-        let mut wrong = Violations::new(DOMAIN);
-        wrong.length("customer_id", &request.customer_id, 0, 64);
-        let state = wrong.take("state", convert::state_filter(request.state)).flatten();
-        wrong.length("channel", &request.channel, 0, 64);
-        wrong.finish()?;
-        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let filter = Filter {
-            channel: caller.channel().map(str::to_owned).or_else(|| some(&request.channel)),
-            customer_id: some(&request.customer_id),
-            state,
-        };
+        let filter = convert::filter(caller.channel(), &request)?;
         let orders = self.store.page(&filter, &page).await?;
         let (orders, next_page_token) =
             page.cut(orders, |order| (order.created_at, order.id.to_string()));
-        let orders = orders.iter().map(convert::customer_order).collect();
+        let orders = self.show_all(&orders).await?;
         Ok(proto::ListOrdersResponse { orders, next_page_token })
+    }
+
+    /// An order as callers see it, with what its customer said.
+    pub(crate) async fn show(&self, order: &Order) -> Result<proto::CustomerOrder, Error> {
+        let mut ratings = self.store.ratings_of(std::iter::once(order)).await?;
+        let rating = ratings.remove(order.id.as_str()).map(|rating| rating.to_proto());
+        Ok(proto::CustomerOrder { rating, ..convert::customer_order(order) })
+    }
+
+    async fn show_all(&self, orders: &[Order]) -> Result<Vec<proto::CustomerOrder>, Error> {
+        let mut ratings = self.store.ratings_of(orders.iter()).await?;
+        let mut show = |order: &Order| {
+            let rating = ratings.remove(order.id.as_str()).map(|rating| rating.to_proto());
+            proto::CustomerOrder { rating, ..convert::customer_order(order) }
+        };
+        Ok(orders.iter().map(&mut show).collect())
+    }
+
+    /// Lists orders whose money is not what it should be, newest first.
+    pub(crate) async fn fee_differences(
+        &self,
+        request: &proto::ListFeeDifferencesRequest,
+    ) -> Result<proto::ListFeeDifferencesResponse, Error> {
+        let page = Page::parse(DOMAIN, request.page_size, &request.page_token)?;
+        let from = request.create_time_from.as_ref().map(Instant::from_proto);
+        let filter = Filter { mark: Some(mark::FEE.to_owned()), from, ..Filter::default() };
+        let orders = self.store.page(&filter, &page).await?;
+        let (orders, next_page_token) =
+            page.cut(orders, |order| (order.created_at, order.id.to_string()));
+        let differences = orders.iter().map(convert::fee_difference).collect();
+        Ok(proto::ListFeeDifferencesResponse { differences, next_page_token })
     }
 
     /// Says what a cancel would do now.
     pub(crate) async fn preview_cancel(
         &self,
         caller: &Caller,
-        order_id: &str,
+        request: &proto::PreviewCancelRequest,
     ) -> Result<proto::CancelPlan, Error> {
-        let order = self.get(caller, order_id).await?;
+        let mut wrong = Violations::new(DOMAIN);
+        target::check_parts(&request.business_order_ids, &request.item_keys, &mut wrong);
+        wrong.finish()?;
+        let order = self.get(caller, &request.order_id).await?;
         let state = rollup(&order);
         if state.is_terminal() {
             return Err(OrderError::Terminal(state).into());
         }
-        Ok(convert::plan(&order, &plan(&order, Trigger::CancelOrder)))
+        let parts = target::parts(&order, &request.business_order_ids, &request.item_keys)?;
+        let plan = match parts.as_slice() {
+            [] => plan(&order, &Trigger::CancelOrder),
+            parts => plan_parts(&order, parts)?,
+        };
+        Ok(convert::plan(&order, &plan))
+    }
+
+    /// Lists open tasks, the most urgent first.
+    pub(crate) async fn tasks(
+        &self,
+        request: proto::ListTasksRequest,
+    ) -> Result<proto::ListTasksResponse, Error> {
+        let page = Page::parse(DOMAIN, request.page_size, &request.page_token)?;
+        let mut wrong = Violations::new(DOMAIN);
+        wrong.length("group", &request.group, 0, 64);
+        wrong.length("claimed_by", &request.claimed_by, 0, 128);
+        wrong.length("order_id", &request.order_id, 0, 64);
+        wrong.finish()?;
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        let filter = TaskFilter {
+            group: some(request.group),
+            claimed_by: some(request.claimed_by),
+            order_id: some(request.order_id),
+        };
+        let rows = self.store.task_page(&filter, &page).await?;
+        let (rows, next_page_token) = page.cut(rows, |row| (row.deadline, row.task_id.clone()));
+        let mut tasks = Vec::with_capacity(rows.len());
+        for row in rows {
+            // One that was done since the page was read is left out.
+            tasks.extend(self.task_of(&row.order_id, &row.task_id).await?);
+        }
+        Ok(proto::ListTasksResponse { tasks, next_page_token })
+    }
+
+    /// Reads one open task.
+    pub(crate) async fn task(&self, task_id: &str) -> Result<proto::Task, Error> {
+        let order_id = self.order_of_task(task_id).await?;
+        let missing = || Refusal::TaskNotFound(task_id.to_owned());
+        Ok(self.task_of(&order_id, task_id).await?.ok_or_else(missing)?)
+    }
+
+    /// The order of an open task.
+    pub(crate) async fn order_of_task(&self, task_id: &str) -> Result<String, Error> {
+        let missing = || Refusal::TaskNotFound(task_id.to_owned());
+        if TaskId::parse(task_id).is_err() {
+            return Err(missing().into());
+        }
+        Ok(self.store.order_of_task(task_id).await?.ok_or_else(missing)?)
+    }
+
+    async fn task_of(&self, order_id: &str, task_id: &str) -> Result<Option<proto::Task>, Error> {
+        let order = self.store.by_id(order_id).await?;
+        let found = order.as_ref().and_then(|order| {
+            let (place, task) = order.task(&TaskId::parse(task_id).ok()?)?;
+            Some(convert::task(order, place, task))
+        });
+        Ok(found)
+    }
+
+    /// Signatures of exceptions with the number of live orders that have them, the most first.
+    pub(crate) async fn exceptions(&self) -> Result<proto::ListExceptionsResponse, Error> {
+        let found = self.store.exceptions(MAX_LISTED_EXCEPTIONS).await?;
+        let group = |(signature, order_count)| proto::ExceptionGroup { signature, order_count };
+        Ok(proto::ListExceptionsResponse { groups: found.into_iter().map(group).collect() })
     }
 
     /// Streams the order and each newer version until it is terminal.

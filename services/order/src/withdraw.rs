@@ -1,11 +1,11 @@
-//! Turns a plan into the moves of business orders that begin it.
+//! Turns a plan into the events that begin it.
 
 use crate::business_order::BusinessOrderState;
 use crate::event::Event;
 use crate::order::Order;
 use crate::plan::Plan;
 
-/// The moves that begin the plan.
+/// The events that begin the plan.
 pub(crate) fn withdraw(order: &Order, plan: &Plan) -> Vec<Event> {
     let moved = |index: usize, state| Event::BusinessOrderMoved { index, state, failure: None };
     let cancelled = plan.cancel.iter().flat_map(|&index| {
@@ -15,5 +15,6 @@ pub(crate) fn withdraw(order: &Order, plan: &Plan) -> Vec<Event> {
         begins.into_iter().chain([moved(index, BusinessOrderState::Cancelled)])
     });
     let undone = plan.undo.iter().map(|&index| moved(index, BusinessOrderState::Compensating));
-    cancelled.chain(undone).collect()
+    let reversed = plan.reverse.iter().map(|&index| Event::ReversalAsked(index));
+    cancelled.chain(undone).chain(reversed).collect()
 }

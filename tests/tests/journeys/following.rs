@@ -100,7 +100,7 @@ async fn list(client: &GatewayClient, request: ListOrdersRequest) -> Vec<String>
 }
 
 /// A desk whose channel is another one.
-async fn other_channel(world: &World, name: &str) -> Desk {
+pub(crate) async fn other_channel(world: &World, name: &str) -> Desk {
     let (name, request_id) = (name.to_owned(), id::new_request_id());
     let request = CreateChannelRequest { name, request_id, ..Default::default() };
     let mut access = AccessServiceClient::new(world.desk.operator.channel());

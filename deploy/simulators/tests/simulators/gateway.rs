@@ -111,6 +111,13 @@ impl RegistryService for Gateway {
 
 #[tonic::async_trait]
 impl StepCallbackService for Gateway {
+    async fn signal_order(
+        &self,
+        _: Request<order::SignalOrderRequest>,
+    ) -> Result<Response<order::SignalOrderResponse>, Status> {
+        Err(Status::unimplemented("not played"))
+    }
+
     async fn report_step_result(
         &self,
         request: Request<order::ReportStepResultRequest>,

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use throughline_kit::money::{Currency, Money};
-use throughline_proto::order::v1::{BusinessOrderState, CustomerOrder, ItemAction};
+use throughline_proto::order::v1::{CustomerOrder, ItemAction};
 use throughline_proto::payment::v1::{PaymentOrderState, RefundState};
 use throughline_proto::r#type::v1 as types;
 
-use super::{Books, is_terminal};
+use super::{Books, delivered_lines, is_terminal};
 
 /// Amounts by currency code.
 type Sums = BTreeMap<String, i64>;
@@ -74,8 +74,7 @@ fn compare_order(order: &CustomerOrder, net: &Sums, differences: &mut Vec<String
 /// Price of what was delivered, less what was paid back for goods that came back.
 fn delivered(order: &CustomerOrder) -> Sums {
     let mut sums = Sums::new();
-    let done = order.business_orders.iter().filter(|bo| bo.state() == BusinessOrderState::Done);
-    let keys: std::collections::BTreeSet<&String> = done.flat_map(|bo| &bo.item_keys).collect();
+    let keys = delivered_lines(order);
     for item in order.items.iter().filter(|item| keys.contains(&item.item_key)) {
         let sign = if item.action() == ItemAction::Delete { -1 } else { 1 };
         add(&mut sums, item.charge.as_ref(), sign);

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use throughline_proto::order::v1::BusinessOrderState;
 use throughline_proto::resource::v1::{Reservation, ReservationState};
 
-use super::{Books, is_terminal};
+use super::{Books, delivered_lines, is_terminal};
 
 /// Units of a pool by the reservations.
 #[derive(Default)]
@@ -66,12 +65,7 @@ fn compare_reservation(books: &Books, reservation: &Reservation, differences: &m
     if reservation.state() != ReservationState::Confirmed {
         return;
     }
-    let done: std::collections::BTreeSet<&String> = order
-        .business_orders
-        .iter()
-        .filter(|bo| bo.state() == BusinessOrderState::Done)
-        .flat_map(|bo| &bo.item_keys)
-        .collect();
+    let done = delivered_lines(order);
     for line in &reservation.lines {
         let kept = line.quantity - line.returned_quantity;
         if !done.contains(&line.line_key) && kept != 0 {

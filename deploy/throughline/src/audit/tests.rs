@@ -120,3 +120,26 @@ fn a_reservation_of_a_pool_that_nobody_knows_is_a_difference() {
     let expected = "pool sim is unknown and has 2 held and 0 used units in reservations";
     assert_eq!(differences, [expected]);
 }
+
+#[test]
+fn a_business_order_that_another_took_back_is_not_delivered() {
+    use order::BusinessOrderState::{Done, Running};
+    let part = |id: &str, reverses: &str, state: order::BusinessOrderState| order::BusinessOrder {
+        business_order_id: id.to_owned(),
+        reverses: reverses.to_owned(),
+        item_keys: vec![format!("line of {}", if reverses.is_empty() { id } else { reverses })],
+        state: state.into(),
+        ..Default::default()
+    };
+    for (reversal, delivered) in [(Done, 1), (Running, 2)] {
+        let order = order::CustomerOrder {
+            business_orders: vec![
+                part("bo_1", "", Done),
+                part("bo_2", "", Done),
+                part("bo_3", "bo_2", reversal),
+            ],
+            ..Default::default()
+        };
+        assert_eq!(delivered_lines(&order).len(), delivered, "{reversal:?}");
+    }
+}

@@ -20,6 +20,7 @@ use crate::seed::Seed;
 use crate::settings::Settings;
 
 mod converged;
+mod person;
 mod shop;
 
 const TELECOM_SEED: &str = include_str!("../../samples/telecom.yaml");
@@ -119,6 +120,7 @@ async fn play(
     stage.expect("one 4G plan is sold, activated and billed", state.ends_with("COMPLETED"), state);
 
     let told = converged::play(stage).await?;
+    person::play(stage).await?;
     shop::play(stage, seed).await?;
 
     let report = audit::settled(&stage.operator).await?;
@@ -184,6 +186,8 @@ fn say_what_next(stage: &Stage, session: &Session, gateway_uri: &str, order_id: 
         format!("order get {order_id}"),
         format!("trajectory {order_id}"),
         "order list --state PARTIAL".to_owned(),
+        "order exceptions".to_owned(),
+        "template list".to_owned(),
         "services --methods".to_owned(),
         "audit".to_owned(),
     ] {

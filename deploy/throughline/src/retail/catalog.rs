@@ -88,6 +88,7 @@ impl Article {
             resources: resources.into_iter().collect(),
             add_template: ADD_TEMPLATE.to_owned(),
             delete_template: DELETE_TEMPLATE.to_owned(),
+            modify_template: String::new(),
             grain: product::DecompositionGrain::PerOrder.into(),
         }
     }

@@ -34,6 +34,7 @@ pub fn submit_request(invoice: &Invoice, channel: &str) -> proto::SubmitOrderReq
             ttl: None,
         }),
         failure_policy: proto::FailurePolicy::Whole.into(),
+        ..Default::default()
     }
 }
 

@@ -202,7 +202,9 @@ fn is_terminal(order: Option<&CustomerOrder>) -> bool {
         | OrderState::Acknowledged
         | OrderState::Pending
         | OrderState::InProgress
-        | OrderState::PendingCancellation => false,
+        | OrderState::PendingCancellation
+        | OrderState::AssessingChange
+        | OrderState::Held => false,
     })
 }
 

@@ -31,14 +31,15 @@ fn the_configuration_file_lists_every_key_with_its_default() {
     assert_eq!(json(&read), defaults);
     let text = std::fs::read_to_string(FILE).expect("reads");
     let sections = defaults.as_object().expect("sections");
-    let expected: BTreeSet<String> = sections
-        .iter()
-        .flat_map(|(section, keys)| {
-            let keys = keys.as_object().expect("keys").keys();
-            keys.map(move |key| format!("{section}.{key}"))
-        })
-        .collect();
+    let expected: BTreeSet<String> =
+        sections.iter().flat_map(|(section, value)| paths(section, value)).collect();
     assert_eq!(keys(&text), expected);
+}
+
+/// Every key of a value, those of sections in sections included.
+fn paths(path: &str, value: &serde_json::Value) -> Vec<String> {
+    let Some(section) = value.as_object() else { return vec![path.to_owned()] };
+    section.iter().flat_map(|(key, value)| paths(&format!("{path}.{key}"), value)).collect()
 }
 
 #[test]

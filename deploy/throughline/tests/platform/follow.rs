@@ -99,6 +99,34 @@ impl OrderService for Restarting {
     ) -> Result<Response<proto::PreviewCancelResponse>, Status> {
         Err(unused())
     }
+
+    async fn rate_order(
+        &self,
+        _: Request<proto::RateOrderRequest>,
+    ) -> Result<Response<proto::RateOrderResponse>, Status> {
+        Err(unused())
+    }
+
+    async fn change_order(
+        &self,
+        _: Request<proto::ChangeOrderRequest>,
+    ) -> Result<Response<proto::ChangeOrderResponse>, Status> {
+        Err(unused())
+    }
+
+    async fn preview_change(
+        &self,
+        _: Request<proto::PreviewChangeRequest>,
+    ) -> Result<Response<proto::PreviewChangeResponse>, Status> {
+        Err(unused())
+    }
+
+    async fn urge_order(
+        &self,
+        _: Request<proto::UrgeOrderRequest>,
+    ) -> Result<Response<proto::UrgeOrderResponse>, Status> {
+        Err(unused())
+    }
 }
 
 #[tokio::test]

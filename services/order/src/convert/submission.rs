@@ -1,19 +1,24 @@
 //! A submitted order, checked field by field.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use throughline_kit::clock::span_from_proto;
+use throughline_kit::clock::{Instant, span_from_proto};
 use throughline_kit::error::{Error, Violations};
 use throughline_kit::id::RequestId;
 use throughline_kit::money::{Currency, UnitPrice};
 use throughline_proto::order::v1 as proto;
 
+use crate::campaign::{GroupId, SaleWish};
 use crate::error::{DOMAIN, OrderError};
-use crate::order::{Action, Customer, Item, MAX_ITEMS_PER_ORDER, PaymentPlan, Policy, ReturnOf};
+use crate::order::{
+    Action, Customer, DEFAULT_PRIORITY, Item, MAX_ITEMS_PER_ORDER, MAX_PRIORITY, PaymentPlan,
+    ReturnOf,
+};
+use crate::template::FailurePolicy;
 
 /// Units of one line at most.
-const MAX_QUANTITY: i64 = 1_000_000;
+pub(crate) const MAX_QUANTITY: i64 = 1_000_000;
 /// Choices of one line at most.
 const MAX_CHARACTERISTICS: usize = 32;
 /// Longest text of a choice, a name or a reason, in characters.
@@ -24,6 +29,8 @@ const MAX_ADDRESS: usize = 500;
 const DEFAULT_PAYMENT_TTL: Duration = Duration::from_secs(15 * 60);
 const MIN_PAYMENT_TTL: Duration = Duration::from_secs(1);
 const MAX_PAYMENT_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Latest second of a time that an order names: the year 2200.
+const MAX_TIME_SECONDS: i64 = 7_258_118_400;
 const DEFAULT_PAYMENT_CHANNEL: &str = "sandbox";
 const DEFAULT_LOCALE: &str = "en";
 
@@ -43,14 +50,17 @@ pub(crate) struct Submission {
     /// How the customer pays.
     pub(crate) payment: PaymentPlan,
     /// What happens when a part fails.
-    pub(crate) policy: Policy,
-}
-
-impl Submission {
-    /// It sets prices of its own.
-    pub(crate) fn has_agreed_prices(&self) -> bool {
-        self.items.iter().any(|item| item.agreed_price.is_some())
-    }
+    pub(crate) policy: FailurePolicy,
+    /// When it shall begin.
+    pub(crate) requested_start_at: Option<Instant>,
+    /// When the customer was promised that it is complete.
+    pub(crate) promised_at: Option<Instant>,
+    /// Template of its own steps; empty for the usual one.
+    pub(crate) template: String,
+    /// How urgent it is.
+    pub(crate) priority: u8,
+    /// The campaign that it wants to be sold under.
+    pub(crate) sale: Option<SaleWish>,
 }
 
 /// Reads a submission; everything that is wrong is named at once.
@@ -63,31 +73,95 @@ pub(crate) fn submission(request: &proto::SubmitOrderRequest) -> Result<Submissi
     wrong.length("channel_order_id", &request.channel_order_id, 1, 64);
     let customer = customer(request.customer.as_ref(), &mut wrong);
     let currency = wrong.take("currency_code", Currency::parse(&request.currency_code));
-    if request.items.is_empty() {
-        wrong.add("items", "must have at least one line");
-    }
-    let mut keys = BTreeSet::new();
-    let items: Vec<Item> = request
-        .items
-        .iter()
-        .enumerate()
-        .filter_map(|(index, line)| {
-            let path = format!("items[{index}]");
-            if !keys.insert(line.item_key.as_str()) {
-                wrong.add(format!("{path}.item_key"), "is used by another line; keys are unique");
-            }
-            item(line, &path, currency, &mut wrong)
-        })
-        .collect();
+    let items = lines("items", &request.items, currency, &mut wrong);
     let payment = payment(request.payment.as_ref(), &mut wrong);
     let policy = wrong.take("failure_policy", policy(request.failure_policy));
+    let start = request.requested_start_time.as_ref();
+    let requested_start_at = time("requested_start_time", start, &mut wrong);
+    let promised = request.requested_completion_time.as_ref();
+    let promised_at = time("requested_completion_time", promised, &mut wrong);
+    wrong.length("template", &request.template, 0, 64);
+    let priority = wrong.take("priority", priority(request.priority));
+    let sale = sale(request, &mut wrong);
     wrong.finish()?;
-    let parsed = (request_id, currency, policy);
-    let (Some(request_id), Some(currency), Some(policy)) = parsed else {
+    let parsed = (request_id, currency, policy, priority);
+    let (Some(request_id), Some(currency), Some(policy), Some(priority)) = parsed else {
         return Err(Error::internal(DOMAIN, "a field without violation was not read"));
     };
-    let channel_order_id = request.channel_order_id.clone();
-    Ok(Submission { request_id, channel_order_id, customer, items, currency, payment, policy })
+    Ok(Submission {
+        request_id,
+        channel_order_id: request.channel_order_id.clone(),
+        customer,
+        items,
+        currency,
+        payment,
+        policy,
+        requested_start_at,
+        promised_at,
+        template: request.template.clone(),
+        priority,
+        sale,
+    })
+}
+
+/// Reads the lines of an order, or those that it shall have.
+pub(crate) fn lines(
+    field: &str,
+    lines: &[proto::OrderItem],
+    currency: Option<Currency>,
+    wrong: &mut Violations,
+) -> Vec<Item> {
+    if lines.is_empty() {
+        wrong.add(field, "must have at least one line");
+    }
+    let mut keys = BTreeSet::new();
+    let mut read = Vec::with_capacity(lines.len());
+    for (index, line) in lines.iter().enumerate() {
+        let path = format!("{field}[{index}]");
+        if !keys.insert(line.item_key.as_str()) {
+            wrong.add(format!("{path}.item_key"), "is used by another line; keys are unique");
+        }
+        read.extend(item(line, &path, currency, wrong));
+    }
+    read
+}
+
+/// Reads when an order shall begin or be complete.
+pub(crate) fn time(
+    field: &str,
+    time: Option<&prost_types::Timestamp>,
+    wrong: &mut Violations,
+) -> Option<Instant> {
+    let time = time?;
+    if !(0..=MAX_TIME_SECONDS).contains(&time.seconds) {
+        wrong.add(field, "must be a time between 1970 and 2200");
+    }
+    Some(Instant::from_proto(time))
+}
+
+fn priority(priority: Option<i32>) -> Result<u8, String> {
+    let Some(priority) = priority else { return Ok(DEFAULT_PRIORITY) };
+    let read = u8::try_from(priority).ok().filter(|priority| *priority <= MAX_PRIORITY);
+    read.ok_or_else(|| format!("must be 0 to {MAX_PRIORITY}, is {priority}"))
+}
+
+fn sale(request: &proto::SubmitOrderRequest, wrong: &mut Violations) -> Option<SaleWish> {
+    wrong.length("campaign", &request.campaign, 0, 64);
+    let group = Some(&request.group).filter(|group| !group.is_empty());
+    let group = group.and_then(|group| wrong.take("group", GroupId::parse(group)));
+    if request.campaign.is_empty() {
+        if !request.group.is_empty() {
+            wrong.add("group", "stands only beside a campaign");
+        }
+        return None;
+    }
+    for (index, line) in request.items.iter().enumerate() {
+        if line.action() == proto::ItemAction::Delete {
+            let path = format!("items[{index}].action");
+            wrong.add(path, "must be ADD in an order of a campaign");
+        }
+    }
+    Some(SaleWish { campaign: request.campaign.clone(), group })
 }
 
 fn customer(customer: Option<&proto::Customer>, wrong: &mut Violations) -> Customer {
@@ -112,13 +186,14 @@ fn customer(customer: Option<&proto::Customer>, wrong: &mut Violations) -> Custo
     }
 }
 
-fn is_e164(phone: &str) -> bool {
+pub(super) fn is_e164(phone: &str) -> bool {
     phone.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
     })
 }
 
-fn item(
+/// Reads one line; without a currency, that of its price is not checked.
+pub(super) fn item(
     line: &proto::OrderItem,
     path: &str,
     currency: Option<Currency>,
@@ -139,15 +214,7 @@ fn item(
         }
         Some(price)
     });
-    if line.characteristics.len() > MAX_CHARACTERISTICS {
-        let message = format!("must have at most {MAX_CHARACTERISTICS} entries");
-        wrong.add(format!("{path}.characteristics"), message);
-    }
-    for (name, value) in &line.characteristics {
-        let path = format!("{path}.characteristics[{name}]");
-        wrong.length(&path, name, 1, MAX_TEXT);
-        wrong.length(&path, value, 0, MAX_TEXT);
-    }
+    check_characteristics(&line.characteristics, path, wrong);
     let action = wrong.take(format!("{path}.action"), action(line.action))?;
     let return_of = return_of(line.return_of.as_ref(), action, path, wrong);
     Some(Item {
@@ -161,11 +228,29 @@ fn item(
     })
 }
 
+/// Checks the choices of a line.
+pub(super) fn check_characteristics(
+    characteristics: &BTreeMap<String, String>,
+    path: &str,
+    wrong: &mut Violations,
+) {
+    if characteristics.len() > MAX_CHARACTERISTICS {
+        let message = format!("must have at most {MAX_CHARACTERISTICS} entries");
+        wrong.add(format!("{path}.characteristics"), message);
+    }
+    for (name, value) in characteristics {
+        let path = format!("{path}.characteristics[{name}]");
+        wrong.length(&path, name, 1, MAX_TEXT);
+        wrong.length(&path, value, 0, MAX_TEXT);
+    }
+}
+
 fn action(action: i32) -> Result<Action, String> {
     match proto::ItemAction::try_from(action) {
         Ok(proto::ItemAction::Unspecified | proto::ItemAction::Add) => Ok(Action::Add),
         Ok(proto::ItemAction::Delete) => Ok(Action::Delete),
-        Err(_) => Err(format!("must be ADD or DELETE, is {action}")),
+        Ok(proto::ItemAction::Modify) => Ok(Action::Modify),
+        Err(_) => Err(format!("must be ADD, MODIFY or DELETE, is {action}")),
     }
 }
 
@@ -177,8 +262,8 @@ fn return_of(
 ) -> Option<ReturnOf> {
     let path = format!("{path}.return_of");
     match (action, return_of) {
-        (Action::Add, None) => None,
-        (Action::Add, Some(_)) => {
+        (Action::Add | Action::Modify, None) => None,
+        (Action::Add | Action::Modify, Some(_)) => {
             wrong.add(path, "stands only on a line with action DELETE");
             None
         }
@@ -213,10 +298,14 @@ fn payment(instruction: Option<&proto::PaymentInstruction>, wrong: &mut Violatio
     PaymentPlan { channel: channel.to_owned(), ttl }
 }
 
-fn policy(policy: i32) -> Result<Policy, String> {
+fn policy(policy: i32) -> Result<FailurePolicy, String> {
     match proto::FailurePolicy::try_from(policy) {
-        Ok(proto::FailurePolicy::Unspecified | proto::FailurePolicy::Branch) => Ok(Policy::Branch),
-        Ok(proto::FailurePolicy::Whole) => Ok(Policy::Whole),
-        Err(_) => Err(format!("must be BRANCH or WHOLE, is {policy}")),
+        Ok(proto::FailurePolicy::Unspecified | proto::FailurePolicy::Branch) => {
+            Ok(FailurePolicy::Branch)
+        }
+        Ok(proto::FailurePolicy::Whole) => Ok(FailurePolicy::Whole),
+        Ok(proto::FailurePolicy::Forward) => Ok(FailurePolicy::Forward),
+        Ok(proto::FailurePolicy::Ask) => Ok(FailurePolicy::Ask),
+        Err(_) => Err(format!("must be BRANCH, WHOLE, FORWARD or ASK, is {policy}")),
     }
 }

@@ -6,26 +6,34 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::FutureExt;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Kind};
+use throughline_kit::outbox::Announcement;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Context, Message};
 use crate::announce::announce;
-use crate::apply::apply;
-use crate::decide::decide;
+use crate::decide::{Decided, Surroundings, decide};
+use crate::duration::StepKey;
 use crate::error::{DOMAIN, OrderError};
-use crate::event::{Command, Event};
+use crate::event::{Command, Event, Outcome};
+use crate::failure::Failure;
+use crate::hold::Hold;
+use crate::mark::mark;
 use crate::order::{Order, OrderId, Place};
 use crate::store::{ORDER_OVERTAKEN, SaveOrders};
-use crate::work::{Work, due, next_due};
+use crate::work::{Work, due, is_asked, next_due};
 
+mod parking;
 mod wish;
 
 /// Messages decided in one round, and so at most in one commit.
 const MAX_MESSAGES_PER_ROUND: usize = 256;
 /// Longest sleep, so that a test clock that moved is noticed.
 const MAX_SLEEP: Duration = Duration::from_millis(200);
+/// How far apart orders try again of which one could not be stored.
+const APART: Duration = Duration::from_millis(20);
 /// Wait before work is done again that could not be stored.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
@@ -42,7 +50,10 @@ struct Live {
 struct Shard {
     context: Context,
     myself: mpsc::WeakSender<Message>,
+    /// Orders in memory.
     live: HashMap<OrderId, Live>,
+    /// Live orders that wait long enough to be left in the store, with when they are due.
+    parked: HashMap<OrderId, Option<Instant>>,
     timers: BTreeSet<(Instant, OrderId)>,
 }
 
@@ -53,6 +64,8 @@ struct Round {
     save: SaveOrders,
     touched: Vec<OrderId>,
     answers: Vec<(Answer, OrderId)>,
+    /// How long steps took that succeeded.
+    took: Vec<(StepKey, Duration)>,
 }
 
 /// Runs a shard until the engine ends.
@@ -62,7 +75,13 @@ pub(super) async fn run(
     mut queue: mpsc::Receiver<Message>,
 ) {
     let shutdown = context.shutdown.clone();
-    let mut shard = Shard { context, myself, live: HashMap::new(), timers: BTreeSet::new() };
+    let mut shard = Shard {
+        context,
+        myself,
+        live: HashMap::new(),
+        parked: HashMap::new(),
+        timers: BTreeSet::new(),
+    };
     let mut messages = Vec::with_capacity(MAX_MESSAGES_PER_ROUND);
     loop {
         let sleep = shard.sleep();
@@ -81,7 +100,7 @@ pub(super) async fn run(
         for message in messages.drain(..) {
             shard.take(message, &mut round).await;
         }
-        shard.ring(&mut round);
+        shard.ring(&mut round).await;
         shard.commit(round, began).await;
     }
 }
@@ -95,9 +114,10 @@ impl Shard {
     async fn take(&mut self, message: Message, round: &mut Round) {
         match message {
             // It was asked for before its adoption came, and is live already.
-            Message::Adopt(order) if self.live.contains_key(&order.id) => {
+            Message::Adopt(order) if self.has(&order.id) => {
                 self.context.live.fetch_sub(1, Ordering::Relaxed);
             }
+            Message::Park(order_id, due) => self.park_at(order_id, due),
             Message::Adopt(order) => {
                 let order_id = order.id.clone();
                 self.own(*order);
@@ -110,15 +130,33 @@ impl Shard {
                 }
                 Ok(_) | Err(_) => {}
             },
-            Message::Returned { order_id, place, direction, outcome } => {
+            Message::Reconsider => {
+                let all: Vec<OrderId> = self.live.keys().cloned().collect();
+                for order_id in all {
+                    self.go(&order_id, &Command::Advance, round);
+                }
+                self.wake_all();
+            }
+            Message::Returned { order_id, place, direction, request_id, outcome } => {
                 if let Some(live) = self.live.get_mut(&order_id) {
                     live.in_flight.remove(&place);
-                    let returned = Command::Settle { place, direction, outcome };
+                    let order = self.current(&order_id, round);
+                    // An answer to what is no longer asked says nothing of what is asked now.
+                    let returned = if is_asked(order, place, direction, &request_id) {
+                        Command::Settle { place, direction, outcome }
+                    } else {
+                        Command::Advance
+                    };
                     self.go(&order_id, &returned, round);
                 }
             }
             Message::Ask(ask) => self.ask(*ask, round).await,
         }
+    }
+
+    /// It is live, in memory or parked.
+    fn has(&self, order_id: &OrderId) -> bool {
+        self.live.contains_key(order_id) || self.parked.contains_key(order_id)
     }
 
     fn own(&mut self, order: Order) {
@@ -139,10 +177,16 @@ impl Shard {
         }
         let found = self.context.store.by_id(order_id.as_str()).await?;
         let order = found.ok_or_else(|| OrderError::NotFound(order_id.to_string()))?;
+        let was_parked = self.unpark(order_id);
         if order.ended_at.is_some() {
+            if was_parked {
+                self.context.live.fetch_sub(1, Ordering::Relaxed);
+            }
             return Ok(Some(order));
         }
-        self.context.live.fetch_add(1, Ordering::Relaxed);
+        if !was_parked {
+            self.context.live.fetch_add(1, Ordering::Relaxed);
+        }
         self.own(order);
         self.go(order_id, &Command::Advance, round);
         Ok(None)
@@ -159,6 +203,12 @@ impl Shard {
         }
     }
 
+    /// What decisions of this moment depend on.
+    fn surroundings<'a>(&'a self, standing: &'a [Hold]) -> Surroundings<'a> {
+        let measured = &self.context.measured;
+        Surroundings { now: self.context.clock.now(), standing, measured }
+    }
+
     /// The order as this round has it.
     fn current<'a>(&'a self, order_id: &OrderId, round: &'a Round) -> &'a Order {
         round.changed.get(order_id).unwrap_or_else(|| &self.live[order_id].order)
@@ -171,49 +221,44 @@ impl Shard {
         round: &mut Round,
     ) -> Result<(), Error> {
         let live = self.live.get_mut(order_id).expect("only live orders are decided about");
-        if std::mem::take(&mut live.unheard) {
-            self.decide(order_id, &Command::Recover, round)?;
+        if std::mem::take(&mut live.unheard)
+            && let Err(error) = self.decide(order_id, &Command::Recover, round)
+        {
+            if let Some(live) = self.live.get_mut(order_id) {
+                live.unheard = true;
+            }
+            return Err(error);
         }
-        let now = self.context.clock.now();
-        let Some((mut order, events)) = advance(self.current(order_id, round), command, now)?
-        else {
-            return Ok(());
-        };
-        order.version = self.live[order_id].order.version + 1;
-        let announced = events.iter().filter_map(|event| announce(&order, event, now));
-        round.save.announcements.extend(announced);
+        let standing = self.context.standing.load();
+        let around = self.surroundings(&standing);
+        let version = self.live[order_id].order.version + 1;
+        let advanced = advance(self.current(order_id, round), version, command, around)?;
+        let Some(Advanced { order, announcements, took }) = advanced else { return Ok(()) };
+        round.save.announcements.extend(announcements);
+        round.took.extend(took);
         round.changed.insert(order_id.clone(), order);
         Ok(())
     }
 
-    /// Advances orders whose time has come.
-    fn ring(&mut self, round: &mut Round) {
-        let now = self.context.clock.now();
-        while let Some((at, _)) = self.timers.first() {
-            if *at > now {
-                return;
-            }
-            let Some((_, order_id)) = self.timers.pop_first() else { return };
-            if let Some(live) = self.live.get_mut(&order_id) {
-                live.timer = None;
-                self.go(&order_id, &Command::Advance, round);
-            }
-        }
-    }
-
     async fn commit(&mut self, round: Round, began: Instant) {
-        let Round { changed, mut save, touched, answers } = round;
+        let Round { changed, mut save, touched, answers, took } = round;
         let changed: Vec<Arc<Order>> = changed.into_values().map(Arc::new).collect();
         let nothing = changed.is_empty() && save.answers.is_empty();
         save.orders.clone_from(&changed);
+        save.webhooks = self.context.webhooks.clone();
         let stored = if nothing { Ok(()) } else { self.context.writer.write(save).await };
         if let Err(error) = stored {
             self.not_stored(&error, changed, touched, answers).await;
             return;
         }
-        for order in changed {
+        self.context.measured.measure(took);
+        for mut order in changed {
             self.context.watches.publish(&order);
             if let Some(live) = self.live.get_mut(&order.id) {
+                if order.tasks_changed || order.marks_changed {
+                    let stored = Arc::make_mut(&mut order);
+                    (stored.tasks_changed, stored.marks_changed) = (false, false);
+                }
                 live.order = order;
             }
         }
@@ -248,12 +293,16 @@ impl Shard {
                 }
             }
         }
-        let at = self.context.clock.now().plus(STORE_RETRY);
+        let mut at = self.context.clock.now().plus(STORE_RETRY);
         for order_id in touched {
             if let Some(live) = self.live.get_mut(&order_id) {
                 live.unheard = true;
             }
             self.set_timer(&order_id, Some(at));
+            if error.kind != Kind::Unavailable {
+                // One of them cannot be stored: apart, it does not keep the others back.
+                at = at.plus(APART);
+            }
         }
     }
 
@@ -277,6 +326,7 @@ impl Shard {
             self.call(&order, work);
         }
         self.set_timer(order_id, rings);
+        self.park(order_id, now);
     }
 
     fn set_timer(&mut self, order_id: &OrderId, at: Option<Instant>) {
@@ -293,10 +343,13 @@ impl Shard {
         let Context { peers, calls, shutdown, .. } = self.context.clone();
         let (order, myself) = (Arc::clone(order), self.myself.clone());
         tokio::spawn(async move {
-            let (place, direction) = (work.place, work.direction);
+            let (place, direction, request_id) =
+                (work.place, work.direction, work.request_id.clone());
             let performed = async {
-                let _permit = calls.acquire().await;
-                peers.perform(&order, work).await
+                let _turn = calls.take(order.priority).await;
+                // Whatever goes wrong with a call, the order hears of it.
+                let performed = AssertUnwindSafe(peers.perform(&order, work)).catch_unwind().await;
+                performed.unwrap_or_else(|_| Outcome::Unknown(broken_call()))
             };
             let outcome = tokio::select! {
                 outcome = performed => outcome,
@@ -305,32 +358,59 @@ impl Shard {
             };
             if let Some(shard) = myself.upgrade() {
                 let order_id = order.id.clone();
-                let returned = Message::Returned { order_id, place, direction, outcome };
+                let returned =
+                    Message::Returned { order_id, place, direction, request_id, outcome };
                 let _ = shard.send(returned).await;
             }
         });
     }
 }
 
-/// Decides and applies; `None` when nothing follows. A defect that one order meets must not take its shard along: it is
-/// told, and the order stays as it was.
+/// What a command made of an order.
+struct Advanced {
+    order: Order,
+    announcements: Vec<Announcement>,
+    took: Vec<(StepKey, Duration)>,
+}
+
+/// Decides, and says what others hear of it; `None` when nothing follows.
 fn advance(
     order: &Order,
+    version: i64,
     command: &Command,
-    now: Instant,
-) -> Result<Option<(Order, Vec<Event>)>, Error> {
-    let advanced = catch_unwind(AssertUnwindSafe(|| {
-        let events = decide(order, command, now)?;
-        if events.is_empty() {
+    around: Surroundings<'_>,
+) -> Result<Option<Advanced>, Error> {
+    guarded(order, || {
+        let Some(Decided { mut order, events }) = decide(order, command, around)? else {
             return Ok(None);
-        }
-        let mut order = order.clone();
-        for event in &events {
-            apply(&mut order, event, now);
-        }
-        Ok(Some((order, events)))
-    }));
+        };
+        order.version = version;
+        mark(&mut order);
+        let told = events.iter().filter_map(|event| announce(&order, event, around.now));
+        let announcements = told.collect();
+        let took = events.iter().filter_map(|event| took(&order, event)).collect();
+        Ok(Some(Advanced { order, announcements, took }))
+    })
+}
+
+/// Does something with an order. A defect that one order meets must not take its shard along: it is told, and is an error of
+/// this order alone.
+fn guarded<T>(order: &Order, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let panicked =
         |_| Err(Error::internal(DOMAIN, format!("deciding about {} panicked", order.id)));
-    advanced.unwrap_or_else(panicked)
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
+}
+
+/// A call that panicked may have had its effect.
+fn broken_call() -> Failure {
+    Failure::new("INTERNAL", DOMAIN, "the call ended in a defect; its outcome is asked for")
+}
+
+/// How long a step took that succeeded.
+fn took(order: &Order, event: &Event) -> Option<(StepKey, Duration)> {
+    let Event::StepSucceeded(place, _) = event else { return None };
+    let step = order.step(*place);
+    let took = step.ended_at?.since(step.started_at?);
+    let template = order.template_of(place.business_order);
+    Some(((template.to_owned(), step.definition().id.clone()), took))
 }

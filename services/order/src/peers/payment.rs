@@ -8,10 +8,11 @@ use throughline_proto::payment::v1 as proto;
 use throughline_proto::payment::v1::PaymentOrderState;
 use throughline_proto::payment::v1::payment_service_client::PaymentServiceClient;
 
-use super::{Peers, outcome, unreadable};
+use super::{Peers, money, outcome, unreadable};
 use crate::event::{Gain, Outcome};
 use crate::order::Order;
-use crate::step::Capability;
+use crate::template::Activity;
+use crate::work::payment_reference;
 
 mod standing;
 
@@ -82,7 +83,7 @@ impl Peers {
         let create = self.context(order).request(proto::CreatePaymentOrderRequest {
             request_id: derived_uuid(&[request_id, "create"]).to_string(),
             order_id: order.id.to_string(),
-            reference: order.id.to_string(),
+            reference: payment_reference(order),
             payer_id: order.customer.id.clone(),
             amount: Some(amount.to_proto()),
             ttl: Some(span_to_proto(order.payment.ttl)),
@@ -131,6 +132,21 @@ impl Peers {
             Ok(owed) => self.settle(context, asked_by, owed).await,
             Err(outcome) => outcome,
         }
+    }
+
+    /// What was taken by a payment order and has not gone back.
+    pub(crate) async fn kept(
+        &self,
+        context: &CallContext,
+        payment_order_id: String,
+    ) -> Result<Money, Outcome> {
+        let owed = self.read_payment(context, payment_order_id).await?;
+        let captured = money(owed.captured.as_ref(), DOMAIN, "captured amount")?;
+        let refunded = match owed.refunded.as_ref() {
+            None => Money::zero(captured.currency),
+            some => money(some, DOMAIN, "refunded amount")?,
+        };
+        captured.minus(refunded).map_err(|_| unreadable(DOMAIN, "refunded amount"))
     }
 
     /// Gives back what was captured for an order that had ended; the same refund for ever.
@@ -228,5 +244,5 @@ fn unanswered(status: tonic::Status) -> Outcome {
 
 /// The payment was tried before.
 fn runs_again(order: &Order) -> bool {
-    order.steps.iter().any(|step| step.capability == Capability::Pay && step.attempts > 1)
+    order.steps.iter().any(|step| step.activity() == Some(Activity::Pay) && step.attempts > 1)
 }

@@ -9,8 +9,9 @@ use throughline_proto::product::v1::decision_service_client::DecisionServiceClie
 use super::{Peers, money, outcome, unreadable};
 use crate::event::{Gain, Outcome, Preparation, PreparedBusinessOrder};
 use crate::failure::Failure;
-use crate::flow;
+use crate::flow::Pinned;
 use crate::order::{Action, Item, ItemPlan, Order};
+use crate::template::Kind;
 
 const PRODUCT: &str = "product";
 
@@ -37,7 +38,7 @@ impl Peers {
                 return Outcome::Declined(refusal);
             }
             outcome(quoted, |quoted| {
-                outcome(decomposed, |decomposed| assemble(order, quoted, decomposed))
+                outcome(decomposed, |decomposed| self.assemble(order, quoted, decomposed))
             })
         });
         match prepared {
@@ -53,6 +54,7 @@ fn line(item: &Item) -> proto::Line {
     let action = match item.action {
         Action::Add => proto::LineAction::Add,
         Action::Delete => proto::LineAction::Delete,
+        Action::Modify => proto::LineAction::Modify,
     };
     proto::Line {
         line_key: item.key.clone(),
@@ -76,50 +78,75 @@ fn blocked(checked: &proto::CheckConfigurationResponse) -> Option<Failure> {
     Some(Failure::heard(&verdict.reason, PRODUCT, &message))
 }
 
-fn assemble(
-    order: &Order,
-    quoted: proto::QuotePriceResponse,
-    decomposed: proto::DecomposeOfferingResponse,
-) -> Outcome {
-    let total = match money(quoted.one_off_total.as_ref(), PRODUCT, "total") {
-        Ok(total) => total,
-        Err(unreadable) => return unreadable,
-    };
-    let mut demands: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
-    for demand in decomposed.demands {
-        demands.entry(demand.line_key).or_default().push((demand.pool_code, demand.quantity));
+/// Prices of lines, once and each month, by key.
+type Prices = BTreeMap<String, (Money, Money)>;
+
+fn prices(lines: Vec<proto::LinePrice>) -> Result<Prices, Outcome> {
+    let mut prices = Prices::new();
+    for price in lines {
+        let one_off = money(price.one_off.as_ref(), PRODUCT, "line price")?;
+        let recurring = money(price.recurring.as_ref(), PRODUCT, "line price")?;
+        prices.insert(price.line_key, (one_off, recurring));
     }
-    let mut prices: BTreeMap<String, (Money, Money)> = BTreeMap::new();
-    for price in quoted.lines {
-        let one_off = money(price.one_off.as_ref(), PRODUCT, "line price");
-        let recurring = money(price.recurring.as_ref(), PRODUCT, "line price");
-        match (one_off, recurring) {
-            (Ok(one_off), Ok(recurring)) => prices.insert(price.line_key, (one_off, recurring)),
-            (Err(unreadable), _) | (_, Err(unreadable)) => return unreadable,
-        };
-    }
-    let mut items = Vec::with_capacity(order.items.len());
-    for item in order.items.iter() {
-        let Some((charge, recurring)) = prices.remove(&item.key) else {
-            return unreadable(PRODUCT, "price of every line");
-        };
-        let demands = demands.remove(&item.key).unwrap_or_default();
-        items.push(ItemPlan { charge, recurring, demands, original: None });
-    }
-    let business_orders: Vec<PreparedBusinessOrder> =
-        decomposed.business_orders.into_iter().map(prepared).collect();
-    match flow::check_templates(&business_orders) {
-        Ok(()) => Outcome::Succeeded(Gain::Prepared(Preparation { items, total, business_orders })),
-        Err(refusal) => Outcome::Declined(refusal),
-    }
+    Ok(prices)
 }
 
-fn prepared(planned: proto::PlannedBusinessOrder) -> PreparedBusinessOrder {
-    PreparedBusinessOrder {
-        key: planned.plan_key,
-        template: planned.template,
-        item_keys: planned.line_keys,
-        requires: planned.requires,
-        after: planned.after,
+impl Peers {
+    fn assemble(
+        &self,
+        order: &Order,
+        quoted: proto::QuotePriceResponse,
+        decomposed: proto::DecomposeOfferingResponse,
+    ) -> Outcome {
+        let read = money(quoted.one_off_total.as_ref(), PRODUCT, "total")
+            .and_then(|total| Ok((total, prices(quoted.lines)?)));
+        let (total, mut prices) = match read {
+            Ok(read) => read,
+            Err(unreadable) => return unreadable,
+        };
+        let mut demands: BTreeMap<String, Vec<(String, i64)>> = BTreeMap::new();
+        for demand in decomposed.demands {
+            demands.entry(demand.line_key).or_default().push((demand.pool_code, demand.quantity));
+        }
+        let mut items = Vec::with_capacity(order.items.len());
+        for item in order.items.iter() {
+            let Some((charge, recurring)) = prices.remove(&item.key) else {
+                return unreadable(PRODUCT, "price of every line");
+            };
+            let demands = demands.remove(&item.key).unwrap_or_default();
+            items.push(ItemPlan { charge, recurring, demands, original: None });
+        }
+        let planned = decomposed.business_orders.into_iter().map(|planned| self.prepared(planned));
+        match planned.collect() {
+            Ok(business_orders) => {
+                Outcome::Succeeded(Gain::Prepared(Preparation { items, total, business_orders }))
+            }
+            Err(refusal) => Outcome::Declined(refusal),
+        }
+    }
+
+    /// Gives a planned business order the version of its template that is in force now.
+    fn prepared(
+        &self,
+        planned: proto::PlannedBusinessOrder,
+    ) -> Result<PreparedBusinessOrder, Failure> {
+        let name = &planned.template;
+        let template = self.templates.in_force(name, Kind::Business).ok_or_else(|| {
+            let message =
+                format!("no template for delivery is named {name:?}; correct the offering");
+            Failure::new("TEMPLATE_UNKNOWN", crate::error::DOMAIN, message)
+        })?;
+        let reversal = template
+            .reversal
+            .as_ref()
+            .and_then(|name| self.templates.in_force(name, Kind::Business));
+        Ok(PreparedBusinessOrder {
+            key: planned.plan_key,
+            template: Pinned::new(template),
+            reversal: reversal.map(Pinned::new),
+            item_keys: planned.line_keys,
+            requires: planned.requires,
+            after: planned.after,
+        })
     }
 }

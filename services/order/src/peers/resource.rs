@@ -27,7 +27,7 @@ impl Peers {
             .items
             .iter()
             .zip(plans)
-            .filter(|(item, _)| item.action == Action::Add)
+            .filter(|(item, _)| item.action != Action::Delete)
             .flat_map(|(item, plan)| plan.demands.iter().map(move |demand| (item, demand)))
             .map(|(item, (pool_code, quantity))| proto::Demand {
                 line_key: item.key.clone(),

@@ -20,7 +20,9 @@ impl Peers {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
-        if found.is_empty() {
+        // Lines that a change has replaced may have claimed something: that is given free.
+        let was_changed = order.steps.iter().any(|step| step.generation > 0);
+        if found.is_empty() && !was_changed {
             return Outcome::Succeeded(Gain::Prepared(preparation));
         }
         let claims = found.iter().map(|found| found.claim.clone()).collect();

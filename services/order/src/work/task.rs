@@ -18,8 +18,6 @@ pub(crate) struct Work {
     pub(crate) task: Task,
     /// Request id of the call: the same for every repetition.
     pub(crate) request_id: String,
-    /// Our reference at outside systems: the same for every repetition.
-    pub(crate) reference: String,
 }
 
 /// What to do.
@@ -74,57 +72,33 @@ pub(crate) enum Task {
         /// Refund.
         refund_id: String,
     },
-    /// Switch a service on.
-    Activate(ServiceOrder),
-    /// Switch it off.
-    Deactivate {
-        /// Reference that switched it on.
-        activation_reference: String,
-    },
-    /// Begin monthly charging.
-    OpenAccount {
-        /// What for.
-        service: ServiceOrder,
-        /// How much each month.
-        recurring: Money,
-    },
-    /// End it.
-    CloseAccount {
-        /// Reference that began it.
-        open_reference: String,
-    },
-    /// Send a parcel.
-    Ship {
-        /// Offerings and units.
-        lines: Vec<(String, i64)>,
-    },
-    /// Call it back.
-    CancelShipment {
-        /// Reference that sent it.
-        shipment_reference: String,
-    },
-    /// Learn how an operation of an outside system stands.
-    AskOperation(System),
+    /// Make a call of the step's template.
+    Call(CallPurpose),
 }
 
-/// Outside systems that are asked by our reference.
+impl CallPurpose {
+    /// It is about undoing the step.
+    pub(crate) fn is_undo(self) -> bool {
+        matches!(self, Self::Undo | Self::AskUndo)
+    }
+
+    /// It asks how another call ended.
+    pub(crate) fn asks(self) -> bool {
+        matches!(self, Self::Ask | Self::AskUndo)
+    }
+}
+
+/// Which call of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum System {
-    /// Provisioning.
-    Provisioning,
-    /// Billing.
-    Billing,
-    /// Logistics.
-    Logistics,
-}
-
-/// A service to switch on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ServiceOrder {
-    /// Offering.
-    pub(crate) offering: String,
-    /// Numbers and devices.
-    pub(crate) resources: Vec<String>,
+pub(crate) enum CallPurpose {
+    /// The one that does it.
+    Do,
+    /// The one that asks how it ended.
+    Ask,
+    /// The one that undoes it.
+    Undo,
+    /// The one that asks how undoing it ended.
+    AskUndo,
 }
 
 /// What a return gives to stock.

@@ -124,6 +124,7 @@ on_each_database!(
             request_id,
             order_id: id.clone(),
             reason: "another reason".to_owned(),
+            ..Default::default()
         };
         assert_eq!(reason(center.orders.cancel_order(hall(other)).await), "REQUEST_ID_REUSED");
         assert_eq!(center.outside.calls_of("CancelShipment").len(), 1);
@@ -173,6 +174,7 @@ on_each_database!(
             request_id: new_request_id(),
             order_id: id.clone(),
             reason: "x".repeat(201),
+            ..Default::default()
         };
         let named = wrong_fields(center.orders.cancel_order(hall(request.clone())).await);
         assert_eq!(named, ["reason"]);

@@ -13,8 +13,11 @@ use throughline_order::Config;
 use throughline_proto::event::v1::event_feed_service_client::EventFeedServiceClient;
 use throughline_proto::event::v1::{Event, SubscribeRequest};
 use throughline_proto::order::v1 as proto;
+use throughline_proto::order::v1::campaign_service_client::CampaignServiceClient;
+use throughline_proto::order::v1::cart_service_client::CartServiceClient;
 use throughline_proto::order::v1::order_service_client::OrderServiceClient;
 use throughline_proto::order::v1::step_callback_service_client::StepCallbackServiceClient;
+use throughline_proto::order::v1::webhook_service_client::WebhookServiceClient;
 use throughline_proto::order::v1::{OrderState, StepOutcome, StepState};
 use tonic::transport::Channel;
 
@@ -31,8 +34,14 @@ const TICK: Duration = Duration::from_millis(20);
 /// A running center and all that it calls.
 pub(crate) struct Center {
     pub(crate) orders: OrderServiceClient<Channel>,
+    /// Boxed, as is the next: the futures of tests that hold a center are large already.
+    pub(crate) carts: Box<CartServiceClient<Channel>>,
+    pub(crate) campaigns: Box<CampaignServiceClient<Channel>>,
+    pub(crate) webhooks: WebhookServiceClient<Channel>,
     pub(crate) outside: Outside,
     pub(crate) clock: Clock,
+    /// The way to the center, for services that few tests call.
+    pub(crate) channel: Channel,
     callbacks: StepCallbackServiceClient<Channel>,
     config: Config,
     gateway: GatewayConfig,
@@ -74,11 +83,34 @@ impl Center {
         let mut environment = environment(&storage, clock.clone());
         environment.gateway = Some(gateway.clone());
         let shutdown = environment.shutdown.clone();
-        let running = throughline_order::start(config.clone(), environment).await.expect("start");
+        let starting = Box::pin(throughline_order::start(config.clone(), environment));
+        let running = starting.await.expect("start");
         let channel = connect(&running).await;
         let orders = OrderServiceClient::new(channel.clone());
-        let callbacks = StepCallbackServiceClient::new(channel);
-        Self { orders, outside, clock, callbacks, config, gateway, storage, shutdown, running }
+        let carts = Box::new(CartServiceClient::new(channel.clone()));
+        let campaigns = Box::new(CampaignServiceClient::new(channel.clone()));
+        let webhooks = WebhookServiceClient::new(channel.clone());
+        let callbacks = StepCallbackServiceClient::new(channel.clone());
+        Self {
+            orders,
+            carts,
+            campaigns,
+            webhooks,
+            outside,
+            clock,
+            channel,
+            callbacks,
+            config,
+            gateway,
+            storage,
+            shutdown,
+            running,
+        }
+    }
+
+    /// A connection for the clients of services that few tests call.
+    pub(crate) async fn channel(&self) -> Channel {
+        connect(&self.running).await
     }
 
     /// Stops, and checks what must hold after every test.
@@ -205,11 +237,15 @@ impl Center {
         let due = all.filter_map(|step| step.next_attempt_time.as_ref()).map(Instant::from_proto);
         if let Some(at) = due.filter(|at| *at > now).min() {
             self.clock.advance(at.since(now));
-            // Whoever owns the order looks at the clock whenever it hears something, and else only
-            // now and then.
-            let refused = self.report(&order.order_id, "nobody's", StepOutcome::Succeeded).await;
-            refused.expect_err("nobody has this reference");
+            self.report_to_nobody(&order.order_id).await;
         }
+    }
+
+    /// Makes the owner of an order look at the clock, which it does whenever it hears something, and
+    /// else only now and then.
+    pub(crate) async fn report_to_nobody(&self, order_id: &str) {
+        let refused = self.report(order_id, "nobody's", StepOutcome::Succeeded).await;
+        refused.expect_err("nobody has this reference");
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
@@ -234,14 +270,20 @@ impl Center {
         order_id: &str,
     ) -> Result<proto::CancelOrderResponse, tonic::Status> {
         let (order_id, reason) = (order_id.to_owned(), "changed my mind".to_owned());
-        let request = proto::CancelOrderRequest { request_id, order_id, reason };
+        let request =
+            proto::CancelOrderRequest { request_id, order_id, reason, ..Default::default() };
         self.orders.cancel_order(hall(request)).await.map(tonic::Response::into_inner)
     }
 
     pub(crate) async fn preview(&self, order_id: &str) -> Result<proto::CancelPlan, tonic::Status> {
-        let request = proto::PreviewCancelRequest { order_id: order_id.to_owned() };
+        let request =
+            proto::PreviewCancelRequest { order_id: order_id.to_owned(), ..Default::default() };
         let answer = self.orders.clone().preview_cancel(hall(request)).await?;
         Ok(answer.into_inner().plan.expect("a plan"))
+    }
+
+    pub(crate) fn callbacks(&self) -> StepCallbackServiceClient<Channel> {
+        self.callbacks.clone()
     }
 
     /// Reports the result of a step as an outside system does.

@@ -25,6 +25,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
 mod feed;
+mod foreign;
 mod payer;
 mod payment;
 mod product;
@@ -32,6 +33,7 @@ mod resource;
 mod state;
 mod systems;
 
+pub(crate) use foreign::Booking;
 pub(crate) use systems::Operation;
 
 /// What to do with the next call of a method.
@@ -88,6 +90,7 @@ struct Books {
     payments: BTreeMap<String, PaymentOrder>,
     refunds: BTreeMap<String, Refund>,
     operations: BTreeMap<String, Operation>,
+    bookings: Vec<Booking>,
 }
 
 /// The server; clones share its books.
@@ -120,7 +123,9 @@ impl Outside {
             .add_service(ProvisioningServiceServer::new(self.clone()))
             .add_service(BillingServiceServer::new(self.clone()))
             .add_service(LogisticsServiceServer::new(self.clone()))
-            .add_service(EventFeedServiceServer::new(self.clone()));
+            .add_service(EventFeedServiceServer::new(self.clone()))
+            .add_service(foreign::Crew(self.clone()))
+            .add_service(foreign::reflection());
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
         address
     }

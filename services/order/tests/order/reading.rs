@@ -46,7 +46,10 @@ on_each_database!(
         assert_eq!(reason(center.orders.get_order(elsewhere(&id)).await), "ORDER_NOT_FOUND");
         let watch = from_channel("web", WatchOrderRequest { order_id: id.clone(), version: 0 });
         assert_eq!(reason(center.orders.watch_order(watch).await), "ORDER_NOT_FOUND");
-        let preview = from_channel("web", proto::PreviewCancelRequest { order_id: id.clone() });
+        let preview = from_channel(
+            "web",
+            proto::PreviewCancelRequest { order_id: id.clone(), ..Default::default() },
+        );
         assert_eq!(reason(center.orders.preview_cancel(preview).await), "ORDER_NOT_FOUND");
         // Whatever a channel asks for, it is given its own.
         let list = proto::ListOrdersRequest { channel: "hall".to_owned(), ..Default::default() };

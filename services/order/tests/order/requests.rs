@@ -32,7 +32,12 @@ pub(crate) fn hall<M>(message: M) -> Request<M> {
 
 /// Says that a request comes from an operator.
 pub(crate) fn operator<M>(message: M) -> Request<M> {
-    identified(message, "olga", "OPERATOR", "")
+    from_operator("olga", message)
+}
+
+/// Says that a request comes from the operator of that name.
+pub(crate) fn from_operator<M>(name: &str, message: M) -> Request<M> {
+    identified(message, name, "OPERATOR", "")
 }
 
 fn identified<M>(message: M, name: &str, kind: &str, rights: &str) -> Request<M> {
@@ -91,6 +96,7 @@ pub(crate) fn submission(items: Vec<proto::OrderItem>) -> proto::SubmitOrderRequ
             ttl: Some(span_to_proto(Duration::from_secs(PAYMENT_TTL_S))),
         }),
         failure_policy: FailurePolicy::Branch.into(),
+        ..Default::default()
     }
 }
 

@@ -72,15 +72,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<String, Error> {
 
     control.clear_rules(bounded(ClearRulesRequest {})).await.map_err(refused)?;
     for case in CASES.iter().filter(|case| case.broadband_fails) {
-        let rule = Rule {
-            method: "ActivateService".to_owned(),
-            offering_code: "broadband-100m".to_owned(),
-            customer_id: case.customer_id.to_owned(),
-            misbehavior: Misbehavior::Refuse.into(),
-            reason: "NO_LINE_AT_ADDRESS".to_owned(),
-            ..Default::default()
-        };
-        control.add_rule(bounded(AddRuleRequest { rule: Some(rule) })).await.map_err(refused)?;
+        refuse_broadband(stage, case.customer_id).await?;
     }
     let mut told = String::new();
     stage.say("");
@@ -95,14 +87,39 @@ pub(super) async fn play(stage: &mut Stage) -> Result<String, Error> {
     Ok(told)
 }
 
-async fn run(stage: &Stage, case: &Case) -> Result<CustomerOrder, Error> {
+/// From now on the broadband of this customer cannot be installed.
+pub(super) async fn refuse_broadband(stage: &Stage, customer_id: &str) -> Result<(), Error> {
+    let rule = Rule {
+        method: "ActivateService".to_owned(),
+        offering_code: "broadband-100m".to_owned(),
+        customer_id: customer_id.to_owned(),
+        misbehavior: Misbehavior::Refuse.into(),
+        reason: "NO_LINE_AT_ADDRESS".to_owned(),
+        ..Default::default()
+    };
+    let request = bounded(AddRuleRequest { rule: Some(rule) });
+    let mut control = SimulatorControlServiceClient::new(stage.operator.channel());
+    control.add_rule(request).await.map_err(refused)?;
+    Ok(())
+}
+
+/// The order of a customer.
+pub(super) fn order_of(
+    customer_id: &str,
+    policy: FailurePolicy,
+) -> Result<SubmitOrderRequest, Error> {
     let mut request: SubmitOrderRequest = orders::parse(CONVERGED_ORDER)?;
-    request.request_id = derived_uuid(&["demo", case.customer_id]).to_string();
-    request.channel_order_id = case.customer_id.to_owned();
-    request.failure_policy = case.policy.into();
+    request.request_id = derived_uuid(&["demo", customer_id]).to_string();
+    request.channel_order_id = customer_id.to_owned();
+    request.failure_policy = policy.into();
     if let Some(customer) = &mut request.customer {
-        customer.customer_id = case.customer_id.to_owned();
+        customer.customer_id = customer_id.to_owned();
     }
+    Ok(request)
+}
+
+async fn run(stage: &Stage, case: &Case) -> Result<CustomerOrder, Error> {
+    let request = order_of(case.customer_id, case.policy)?;
     let accepted = orders::submit(&stage.channel, request).await?;
     let order = orders::follow(&stage.channel, &accepted.order_id, |_| {}).await?;
     let state = short(order.state().as_str_name(), "ORDER_STATE_");

@@ -3,19 +3,16 @@
 use std::sync::Arc;
 
 use throughline_kit::error::Error;
-use throughline_kit::idempotency::{FirstAnswer, RequestKey};
-use throughline_proto::order::v1 as proto;
 
-use super::{Round, Shard};
-use crate::convert;
+use super::{Round, Shard, guarded};
 use crate::decide::decide;
 use crate::engine::{Ask, Wish};
 use crate::error::OrderError;
 use crate::event::{Command, Direction, Outcome};
 use crate::order::{Order, OrderId, Place};
-use crate::plan::{Trigger, plan};
-use crate::step::{Capability, StepState};
-use crate::work::reference;
+use crate::step::StepState;
+use crate::template::Activity;
+use crate::work::{payment_reference, reference};
 
 impl Shard {
     pub(super) async fn ask(&mut self, ask: Ask, round: &mut Round) {
@@ -31,20 +28,25 @@ impl Shard {
                 round.answers.push((answer, order_id));
             }
             Ok(Some(ended)) => drop(answer.send(Ok(Arc::new(ended)))),
-            Err(refusal) => drop(answer.send(Err(refusal))),
+            Err(refusal) => {
+                // What was decided before it was refused goes on all the same.
+                round.touched.push(order_id);
+                drop(answer.send(Err(refusal)));
+            }
         }
     }
 
     /// Answers for an order that has ended: what is asked again is as it was, and nothing else can be done.
     fn after_the_end(&self, order: Order, wish: &Wish) -> Result<Order, Error> {
         match wish {
-            Wish::Command(command, _) => {
-                decide(&order, command, self.context.clock.now())?;
+            Wish::Command(make, _) => {
+                let standing = self.context.standing.load();
+                decide(&order, &make(&order)?, self.surroundings(&standing))?;
             }
             Wish::Report { reference, outcome } => {
                 settle_by_reference(&order, reference, outcome)?;
             }
-            Wish::Payment(_) => {}
+            Wish::Payment { .. } => {}
         }
         Ok(order)
     }
@@ -52,11 +54,14 @@ impl Shard {
     fn grant(&mut self, order_id: &OrderId, wish: Wish, round: &mut Round) -> Result<(), Error> {
         let order = self.current(order_id, round);
         match wish {
-            Wish::Command(command, key) => {
+            Wish::Command(make, reply) => {
+                let command = guarded(order, || make(order))?;
                 let before = order.clone();
                 self.decide(order_id, &command, round)?;
-                if let Some(key) = key {
-                    let answer = self.cancel_answer(order_id, &before, key, round)?;
+                if let Some(reply) = reply {
+                    let after = self.current(order_id, round);
+                    let now = self.context.clock.now();
+                    let answer = guarded(&before, || reply(&before, after, now))?;
                     round.save.answers.push(answer);
                 }
                 Ok(())
@@ -67,34 +72,19 @@ impl Shard {
                     None => Ok(()),
                 }
             }
-            Wish::Payment(outcome) => {
-                let pays = order.steps.iter().position(|s| s.capability == Capability::Pay);
-                let waits = |step: &usize| order.steps[*step].state == StepState::Waiting;
+            Wish::Payment { reference, outcome } => {
+                let pays = order.own_activity(Activity::Pay);
+                let waits = |place: &Place| order.step(*place).state == StepState::Waiting;
                 // That an earlier attempt never arrived says nothing of one whose call is out.
                 let settles = !matches!(outcome, Outcome::NeverArrived(_));
-                match pays.filter(|step| settles || waits(step)) {
-                    Some(step) => {
-                        let place = Place { business_order: None, step };
-                        self.decide(order_id, &news(place, outcome), round)
-                    }
+                // A change of the order's lines, and a refusal, leave payment orders behind.
+                let is_ours = reference == payment_reference(order);
+                match pays.filter(|place| is_ours && (settles || waits(place))) {
+                    Some(place) => self.decide(order_id, &news(place, outcome), round),
                     None => Ok(()),
                 }
             }
         }
-    }
-
-    fn cancel_answer(
-        &self,
-        order_id: &OrderId,
-        before: &Order,
-        key: RequestKey,
-        round: &Round,
-    ) -> Result<FirstAnswer, Error> {
-        let response = proto::CancelOrderResponse {
-            order: Some(convert::customer_order(self.current(order_id, round))),
-            plan: Some(convert::plan(before, &plan(before, Trigger::CancelOrder))),
-        };
-        FirstAnswer::new(key, Ok(&response), self.context.clock.now())
     }
 }
 
@@ -110,13 +100,10 @@ fn settle_by_reference(
     outcome: &Outcome,
 ) -> Result<Option<Place>, Error> {
     // Outside systems report on what they were asked for, and on nothing else.
-    let is_theirs = |capability| {
-        matches!(capability, Capability::Activate | Capability::OpenAccount | Capability::Ship)
-    };
     let found = order
         .places()
-        .filter(|(_, step)| is_theirs(step.capability))
-        .find(|(place, _)| reference(order, *place) == wanted);
+        .filter(|(_, step)| step.call().is_some())
+        .find(|(place, _)| reference(order, *place, Direction::Do) == wanted);
     let (place, step) =
         found.ok_or_else(|| OrderError::StepNotFound(order.id.to_string(), wanted.to_owned()))?;
     let succeeded = matches!(outcome, Outcome::Succeeded(_));
@@ -132,6 +119,7 @@ fn settle_by_reference(
         StepState::Failed if !succeeded => Ok(None),
         StepState::Scheduled
         | StepState::Succeeded
+        | StepState::Skipped
         | StepState::Failed
         | StepState::Undoing
         | StepState::Undone

@@ -15,6 +15,13 @@ impl Outside {
         self.settle(payment_order_id, AttemptOutcome::Succeeded, "payment.captured");
     }
 
+    /// The payment center's books ask another amount of the payer.
+    pub(crate) fn payer_owes(&self, payment_order_id: &str, minor: i64) {
+        let mut books = self.books();
+        let owed = books.payments.get_mut(payment_order_id).expect("a payment order");
+        owed.amount.as_mut().expect("an amount").minor_units = minor;
+    }
+
     /// The payer's bank refuses, and the feed says so.
     pub(crate) fn payer_is_declined(&self, payment_order_id: &str) {
         self.settle(payment_order_id, AttemptOutcome::Declined, "payment.declined");

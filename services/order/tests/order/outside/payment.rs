@@ -77,6 +77,10 @@ impl Books {
         };
         if state != RefundState::Failed {
             self.effects.push(format!("refund {asked}"));
+            if let Some(owed) = self.payments.get_mut(&request.payment_order_id) {
+                let refunded = owed.refunded.get_or_insert_default();
+                refunded.minor_units += asked;
+            }
         }
         let refund = proto::Refund {
             refund_id: format!("ref_{}", new_body()),

@@ -43,6 +43,9 @@ const CATALOG: &[Offering] = &[
     Offering { pool: Some("mug"), ..offering("mug", GOODS, 850) },
     offering("postage", GOODS, 300),
     offering("leaflet", GOODS, 0),
+    offering("visit", "home-visit", 4_000),
+    Offering { pool: Some("handset"), ..offering("handset", "handover", 5_000) },
+    Offering { requires: Some("handset"), ..offering("cover", "home-visit", 700) },
     offering("riddle", "no-such-template", 100),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use throughline_proto::payment::v1::RefundState;
 use throughline_proto::resource::v1::ReservationState;
 
-use super::{Call, Outside};
+use super::{Booking, Call, Outside};
 
 impl Outside {
     /// Calls so far, in order.
@@ -31,6 +31,11 @@ impl Outside {
     /// What really happened, in order.
     pub(crate) fn effects(&self) -> Vec<String> {
         self.books().effects.clone()
+    }
+
+    /// What the foreign system was asked to do, and did.
+    pub(crate) fn bookings(&self) -> Vec<Booking> {
+        self.books().bookings.clone()
     }
 
     /// Units of a pool that are held or used.

@@ -35,10 +35,16 @@ impl Outside {
 
     /// Reference of the only operation of a name.
     pub(crate) fn reference_of(&self, name: &str) -> String {
-        let books = self.books();
-        let found: Vec<_> = books.operations.iter().filter(|(_, one)| one.name == name).collect();
+        let found = self.references_of(name);
         assert_eq!(found.len(), 1, "{name}");
-        found[0].0.clone()
+        found[0].clone()
+    }
+
+    /// Our references of all operations of a name.
+    pub(crate) fn references_of(&self, name: &str) -> Vec<String> {
+        let books = self.books();
+        let of_name = books.operations.iter().filter(|(_, one)| one.name == name);
+        of_name.map(|(reference, _)| reference.clone()).collect()
     }
 }
 
