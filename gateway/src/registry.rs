@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -28,6 +28,8 @@ pub(crate) struct Endpoint {
     pub(crate) authority: Authority,
     /// Calls under way, of all workers.
     pub(crate) pending: AtomicU32,
+    /// The last try to connect failed: calls go elsewhere while there is an elsewhere.
+    pub(crate) unreachable: AtomicBool,
     /// Proves to the gateway's own services that a call passed the gateway.
     pub(crate) pass: Option<HeaderValue>,
 }
@@ -37,7 +39,18 @@ impl Endpoint {
     pub(crate) fn new(authority: Authority, pass: Option<HeaderValue>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, authority, pending: AtomicU32::new(0), pass }
+        Self {
+            id,
+            authority,
+            pending: AtomicU32::new(0),
+            unreachable: AtomicBool::new(false),
+            pass,
+        }
+    }
+
+    /// Whether the last try to connect did not fail.
+    pub(crate) fn is_reachable(&self) -> bool {
+        !self.unreachable.load(Ordering::Relaxed)
     }
 
     /// The address as it was registered.

@@ -104,22 +104,21 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    /// Chooses an instance: the less busy of two that chance names. `without` was tried and could not be reached.
+    /// Chooses an instance: the less busy of two that chance names, another one where neither can be reached. `without` was
+    /// tried just now. Where none can be reached one is tried all the same.
     pub(crate) fn choose(&self, chance: u64, without: Option<u64>) -> Option<&Arc<Endpoint>> {
+        let is_other = |endpoint: &&Arc<Endpoint>| Some(endpoint.id) != without;
         let count = self.endpoints.len();
-        match count {
-            0 => return None,
-            1 => {
-                return self.endpoints.first().filter(|only| Some(only.id) != without);
-            }
-            _ => {}
+        if count < 2 {
+            return self.endpoints.first().filter(is_other);
         }
         let one = usize::try_from(chance % count as u64).unwrap_or(0);
         let step = usize::try_from((chance >> 32) % (count as u64 - 1)).unwrap_or(0);
-        let (one, other) = (&self.endpoints[one], &self.endpoints[(one + 1 + step) % count]);
-        let busier = one.pending.load(Ordering::Relaxed) > other.pending.load(Ordering::Relaxed);
-        let prefer_other = busier || Some(one.id) == without;
-        Some(if prefer_other && Some(other.id) != without { other } else { one })
+        let (one, two) = (&self.endpoints[one], &self.endpoints[(one + 1 + step) % count]);
+        let is_busier = one.pending.load(Ordering::Relaxed) > two.pending.load(Ordering::Relaxed);
+        let named = if is_busier { [two, one] } else { [one, two] };
+        let mut fit = named.into_iter().chain(&self.endpoints).filter(is_other);
+        fit.clone().find(|endpoint| endpoint.is_reachable()).or_else(|| fit.next())
     }
 }
 
@@ -324,6 +323,21 @@ mod tests {
             seen.insert(offer.choose(chance, None).expect("one of five").id);
         }
         assert_eq!(seen.len(), all.len());
+    }
+
+    #[test]
+    fn an_instance_that_could_not_be_reached_is_chosen_only_where_there_is_no_other() {
+        let all: Vec<_> = (0..3).map(|_| endpoint()).collect();
+        let offer = offer("sms", all.clone());
+        for gone in &all[..2] {
+            gone.unreachable.store(true, Ordering::Relaxed);
+        }
+        for chance in 0..1_000_u64 {
+            let chance = chance.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            assert_eq!(offer.choose(chance, None).map(|e| e.id), Some(all[2].id));
+            let other = offer.choose(chance, Some(all[2].id)).expect("one of two");
+            assert_ne!(other.id, all[2].id);
+        }
     }
 
     #[test]

@@ -88,13 +88,13 @@ fn named_order(headers: &HeaderMap, kind: CallerKind) -> OrderId {
     }
 }
 
-/// Chooses another instance after one could not be reached.
+/// Chooses another instance after one could not be reached; `None` where no other can be.
 pub(super) fn choose_again(worker: &Worker, admitted: &Admitted) -> Option<Arc<Endpoint>> {
     let snapshot = worker.snapshots.load();
     let route = snapshot.routes.get(&*admitted.method.name)?;
     let offer = route.offer(Some(admitted.center.as_bytes())).ok()?;
     let tried = admitted.endpoint.id;
-    choose(worker, offer, Some(tried)).ok().filter(|endpoint| endpoint.id != tried)
+    choose(worker, offer, Some(tried)).ok().filter(|endpoint| endpoint.is_reachable())
 }
 
 fn choose(

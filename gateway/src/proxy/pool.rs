@@ -25,6 +25,9 @@ use crate::snapshot::Snapshot;
 /// Streams of one connection at most, whatever the peer allows.
 const MAX_STREAMS: usize = 10_000;
 
+/// How long after a failure an instance is looked for again, whether calls want it or not.
+const RECONNECT_DELAY: Duration = Duration::from_millis(500);
+
 /// How far one worker goes.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
@@ -199,8 +202,13 @@ impl Pool {
         let opened = tokio::time::timeout(self.limits.connect_timeout, opening).await;
         self.connecting.set(false);
         match opened.unwrap_or_else(|_| Err("it took too long".to_owned())) {
-            Ok(connection) => self.connections.borrow_mut().push(connection),
+            Ok(connection) => {
+                self.endpoint.unreachable.store(false, Ordering::Relaxed);
+                self.connections.borrow_mut().push(connection);
+            }
             Err(cause) => {
+                self.endpoint.unreachable.store(true, Ordering::Relaxed);
+                tokio::task::spawn_local(reconnect(Rc::downgrade(&self)));
                 tracing::debug!(
                     endpoint = self.endpoint.address(),
                     cause,
@@ -247,6 +255,16 @@ impl Connection {
     fn ask_max_streams(&self) {
         let allowed = self.sender.current_max_send_streams();
         self.max_streams.set(allowed.min(MAX_STREAMS));
+    }
+}
+
+/// Looks for an instance again that could not be reached, while it is registered.
+async fn reconnect(pool: Weak<Pool>) {
+    tokio::time::sleep(RECONNECT_DELAY).await;
+    if let Some(pool) = pool.upgrade()
+        && !pool.endpoint.is_reachable()
+    {
+        pool.open_another();
     }
 }
 

@@ -16,6 +16,9 @@ use super::pool::Place;
 use super::pump::{Backend, Caller};
 use crate::error::{BackendFailure, Refusal};
 
+/// Instances that one call looks for at most.
+const MAX_INSTANCES_TRIED: u32 = 5;
+
 /// Finds a place for a call, at another instance when the chosen one cannot be reached.
 pub(super) async fn place(
     worker: &Worker,
@@ -23,7 +26,7 @@ pub(super) async fn place(
     caller: &mut Caller,
     mut timer: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Place, Refusal> {
-    let mut again = true;
+    let mut tries = 0;
     loop {
         let pool = worker.pools.get(&admitted.endpoint);
         if let Some(place) = pool.free_place() {
@@ -48,8 +51,9 @@ pub(super) async fn place(
         });
         match waited.await {
             Err(Refusal::Backend { failure: BackendFailure::Unreachable { cause }, endpoint }) => {
+                tries += 1;
+                let again = tries < MAX_INSTANCES_TRIED;
                 let other = again.then(|| access::choose_again(worker, admitted)).flatten();
-                again = false;
                 let Some(other) = other else {
                     let failure = BackendFailure::Unreachable { cause };
                     return Err(Refusal::Backend { endpoint, failure });
