@@ -31,6 +31,10 @@ const KILLS: usize = 6;
 /// How often the order center alone is killed, unless this variable of the environment says otherwise.
 const KILLS_OF_ORDER: usize = 20;
 const KILLS_VARIABLE: &str = "CRASH_KILLS";
+/// How often the order center that serves, or one that stands by, is killed.
+const TAKEOVERS: usize = 5;
+/// Follows the section `platform`: an owner that is silent for so long is taken over.
+const LEASE: &str = "lease_ms = 2000\n";
 const EARPHONES: [(&str, &str, i64); 1] = [("ears", "earphones", 1)];
 /// Asks early and often what became of a payment: each start that is killed again uses up a question, and the usual
 /// wait before the fourth is five minutes.
@@ -186,6 +190,73 @@ async fn the_order_center_is_killed_again_and_again_while_customers_and_persons_
     load.prove().await;
     audit_is_clean(directory.path(), roles.port_base);
     roles.end();
+}
+
+/// A second place for the order center: a data directory with its key alone, and ports of its own.
+struct SecondPlace {
+    directory: TempDir,
+    port: String,
+    configuration: PathBuf,
+}
+
+impl SecondPlace {
+    fn beside(roles: &Roles, keys: &Path, name: &str, database: &OwnDatabase) -> Self {
+        let (directory, port) = (TempDir::new().expect("a directory"), free_ports().to_string());
+        let own_keys = directory.path().join("keys");
+        std::fs::create_dir(&own_keys).expect("made");
+        std::fs::copy(keys.join("order.key"), own_keys.join("order.key")).expect("copied");
+        let gateway = roles.process_of(Role::Gateway).gateway_uri();
+        let more = format!("gateway = {gateway:?}\ninstance = {name:?}\n");
+        let configuration = directory.path().join("second.toml");
+        let platform = format!("[platform]\npostgres_url = {:?}\n", database.url());
+        std::fs::write(&configuration, platform + LEASE + &more).expect("written");
+        Self { directory, port, configuration }
+    }
+
+    fn order_center(&self) -> Background {
+        let directory = self.directory.path().to_str().expect("UTF-8");
+        let configuration = self.configuration.to_str().expect("UTF-8");
+        let place = ["--data-dir", directory, "--port-base", &self.port];
+        Background::start(&[&["serve", "order", "--config", configuration], &place[..]].concat())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn order_centers_that_stand_by_take_over_from_the_one_that_is_killed() {
+    let Some(database) = OwnDatabase::make().await else { return };
+    let mut chance = Chance::printed("the order center that serves is killed");
+    let directory = TempDir::new().expect("a directory");
+    let configuration = configuration(directory.path(), Some(&database));
+    let written = std::fs::read_to_string(&configuration).expect("read") + LEASE;
+    std::fs::write(&configuration, written).expect("written");
+    let more = ["--config", configuration.to_str().expect("UTF-8")];
+    let mut roles = Roles::start(directory.path(), &more);
+    let desk = roles.desk();
+    desk.seed_telecom().await;
+    let keys = directory.path().join("keys");
+    let place = |name| SecondPlace::beside(&roles, &keys, name, &database);
+    let places = [place("second"), place("third")];
+    let mut centers = places.each_ref().map(|place| Some(place.order_center()));
+    let load = Load::begin(&desk, ROUNDS / 2).await;
+    let part = 2 * load.orders / (TAKEOVERS + 1);
+    for takeover in 0..TAKEOVERS {
+        load.reaches(takeover * part + moment(&mut chance, part)).await;
+        match takeover.checked_sub(1) {
+            None => roles.kill(Role::Order),
+            Some(turn) => {
+                let turn = turn % places.len();
+                // Dropped, it is killed; started again, it stands by.
+                drop(centers[turn].take());
+                centers[turn] = Some(places[turn].order_center());
+            }
+        }
+    }
+    drop(centers);
+    roles.restart(Role::Order);
+    load.prove().await;
+    audit_is_clean(directory.path(), roles.port_base);
+    roles.end();
+    database.end().await;
 }
 
 /// Begins a submission whose message follows when the caller gives it.

@@ -267,6 +267,7 @@ fn environment(
     Ok(Environment {
         clock: Clock::system(),
         storage: settings.storage(role),
+        instance: settings.instance(),
         listen: (LISTEN, settings.port(role.port_offset() + offset)?).into(),
         gateway,
         metrics: metrics.clone(),

@@ -1,14 +1,18 @@
 //! The effective configuration: defaults, then the file, then the environment, then flags.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use throughline_kit::config;
+use throughline_kit::config::{self, Check};
 use throughline_kit::error::{Error, Kind};
-use throughline_kit::storage::StorageConfig;
+use throughline_kit::storage::{Instance, StorageConfig};
 use throughline_kit::telemetry::TelemetryConfig;
 
 use crate::args::{Common, LISTEN, Role};
+
+/// A shorter lease would pass while an owner waits for its disk.
+const MIN_LEASE_MS: u64 = 500;
 
 /// Everything that can be configured.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,6 +50,11 @@ pub struct Platform {
     pub gateway: String,
     /// `postgres://user@host/database`; each role uses the schema of its own name there. Empty means SQLite in `data_dir`.
     pub postgres_url: String,
+    /// Name of this process among several order centers on one PostgreSQL. One of them serves, the others stand by; who
+    /// starts under the name of the one that serves takes over from it at once, as after a restart.
+    pub instance: String,
+    /// How long after the last sign of life of the one that serves another takes over, in milliseconds.
+    pub lease_ms: u64,
 }
 
 impl Default for Platform {
@@ -55,7 +64,18 @@ impl Default for Platform {
             port_base: 7400,
             gateway: String::new(),
             postgres_url: String::new(),
+            instance: "main".to_owned(),
+            lease_ms: 5_000,
         }
+    }
+}
+
+impl Platform {
+    fn check(&self) -> Result<(), Error> {
+        let mut check = Check::of("platform");
+        check.at_least("lease_ms", self.lease_ms, MIN_LEASE_MS);
+        check.not_empty("instance", &self.instance);
+        check.finish()
     }
 }
 
@@ -92,6 +112,7 @@ impl Settings {
 
     /// Refuses values with which a role could not work, before any of them starts.
     fn check(&self) -> Result<(), Error> {
+        self.platform.check()?;
         self.gateway.check()?;
         self.order.check()?;
         self.payment.check()?;
@@ -121,6 +142,12 @@ impl Settings {
         } else {
             self.platform.gateway.clone()
         }
+    }
+
+    /// Which of several processes of the same role this one is.
+    pub fn instance(&self) -> Instance {
+        let lease = Duration::from_millis(self.platform.lease_ms);
+        Instance { name: self.platform.instance.clone(), lease }
     }
 
     /// Port of a role; 0 stays 0.

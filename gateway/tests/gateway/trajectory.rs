@@ -6,7 +6,6 @@ use throughline_gateway::Config;
 use throughline_kit::client::CallContext;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::Error;
-use throughline_kit::feed::FeedServer;
 use throughline_kit::outbox::Announcement;
 use throughline_kit::server::Server;
 use throughline_kit::storage::{Change, Database, Tx, Writer, WriterLimits};
@@ -191,8 +190,8 @@ async fn open_store() -> (TestDatabase, Database, Writer) {
 async fn start_feed(platform: &Platform, store: &Database, writer: &Writer) -> Backend {
     let environment = platform.environment_of("order");
     let listener = environment.bind("order").await.expect("bind");
-    let feed = FeedServer::new(store.clone(), writer);
-    let running = Server::new("order").feed(feed).start(&environment, listener).await;
+    let server = Server::new("order").feed(store.clone(), writer);
+    let running = server.start(&environment, listener).await;
     let running = running.expect("start");
     Backend { seen: Seen::default(), running, environment }
 }

@@ -25,7 +25,7 @@ use crate::id;
 use crate::layer::RpcLayer;
 use crate::metrics::Metrics;
 use crate::registration::Registration;
-use crate::storage::StorageConfig;
+use crate::storage::{Database, Instance, StorageConfig, Writer, WriterLimits};
 
 /// How long running calls may take to finish after the end was asked for.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,6 +47,8 @@ pub struct Environment {
     pub clock: Clock,
     /// Where it stores.
     pub storage: StorageConfig,
+    /// Which of the copies of the service it is.
+    pub instance: Instance,
     /// Where it listens; port 0 takes any.
     pub listen: SocketAddr,
     /// How it reaches the gateway; without one it neither registers nor calls.
@@ -75,6 +77,12 @@ impl Environment {
         })
     }
 
+    /// The writer of a database, as soon as this instance of the service owns it: for one that keeps in memory what it
+    /// changes, and so must be alone.
+    pub async fn own(&self, database: &Database, limits: WriterLimits) -> Result<Writer, Error> {
+        Writer::own(database, limits, &self.instance, &self.shutdown).await
+    }
+
     /// The client for calls to others; an error for a service that needs others and was given no gateway.
     pub fn client(&self, center: &str) -> Result<GatewayClient, Error> {
         let config = self.gateway.as_ref().ok_or_else(|| {
@@ -92,6 +100,7 @@ pub struct Server {
     services: Vec<String>,
     health: tonic_health::server::HealthReporter,
     ending: CancellationToken,
+    writer: Option<Writer>,
 }
 
 impl fmt::Debug for Server {
@@ -115,7 +124,8 @@ impl Server {
         routes = routes
             .add_service(reflection().build_v1().expect("our descriptor set is valid"))
             .add_service(reflection().build_v1alpha().expect("our descriptor set is valid"));
-        Self { center, routes, services: Vec::new(), health, ending: CancellationToken::new() }
+        let (services, ending) = (Vec::new(), CancellationToken::new());
+        Self { center, routes, services, health, ending, writer: None }
     }
 
     /// Adds a gRPC service, which will be registered at the gateway.
@@ -136,10 +146,11 @@ impl Server {
         self
     }
 
-    /// Adds the center's event feed.
+    /// Adds the center's event feed. Its store is let go when the service has ended.
     #[must_use]
-    pub fn feed(self, feed: FeedServer) -> Self {
-        let feed = feed.until(self.ending.clone());
+    pub fn feed(mut self, database: Database, writer: &Writer) -> Self {
+        let feed = FeedServer::new(database, writer).until(self.ending.clone());
+        self.writer = Some(writer.clone());
         self.service(EventFeedServiceServer::new(feed))
     }
 
@@ -174,6 +185,7 @@ impl Server {
                 tokio::spawn(registration.keep(client, shutdown.clone()))
             });
         let (center, health, services) = (self.center, self.health, self.services);
+        let writer = self.writer;
         let (ending, stop) = (self.ending.clone(), self.ending);
         let accepting = tokio::spawn(
             server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
@@ -190,6 +202,9 @@ impl Server {
             }
             ending.cancel();
             drain(center, accepting).await;
+            if let Some(writer) = writer {
+                writer.let_go().await;
+            }
         });
         Ok(Running { center, address, task })
     }

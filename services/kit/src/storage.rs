@@ -13,10 +13,12 @@ use crate::error::{Error, Kind};
 
 mod change;
 mod insert;
+mod ownership;
 mod writer;
 
 pub use change::{Change, Tx, WorkingSet};
 pub use insert::{Insert, Value};
+pub use ownership::{Instance, OWNERSHIP_LOST};
 pub use writer::{Writer, WriterLimits};
 
 /// Connections that read. Transactions that write have one of their own, so that reads never keep a commit waiting.
@@ -24,6 +26,8 @@ const MAX_READ_CONNECTIONS: u32 = 4;
 const MAX_WRITE_CONNECTIONS: u32 = 1;
 /// How long a statement waits for another process's lock on the file.
 const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
+/// How long a transaction may stand still: that of a machine that vanished must not keep the next owner of the store waiting.
+const POSTGRES_IDLE_IN_TRANSACTION_MS: u32 = 10_000;
 /// How long to wait for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Versions of services' own migrations start above the kit's.
@@ -40,11 +44,18 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-const KIT_MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    description: "platform",
-    sql: include_str!("../migrations/0001_platform.sql"),
-}];
+const KIT_MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        description: "platform",
+        sql: include_str!("../migrations/0001_platform.sql"),
+    },
+    Migration {
+        version: 2,
+        description: "ownership",
+        sql: include_str!("../migrations/0002_ownership.sql"),
+    },
+];
 
 /// Where a center stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,7 +271,11 @@ fn sqlite_url(path: &Path) -> String {
 
 fn postgres_url(url: &str, schema: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}options=-csearch_path%3D{schema}")
+    let patience = POSTGRES_IDLE_IN_TRANSACTION_MS;
+    format!(
+        "{url}{separator}options=-csearch_path%3D{schema}%20\
+         -cidle_in_transaction_session_timeout%3D{patience}"
+    )
 }
 
 async fn create_schema(url: &str, schema: &str) -> Result<(), sqlx::Error> {

@@ -13,13 +13,15 @@ use crate::clock::Clock;
 use crate::id;
 use crate::metrics::Metrics;
 use crate::server::Environment;
-use crate::storage::StorageConfig;
+use crate::storage::{Instance, StorageConfig};
 
 /// Where the tests find a PostgreSQL server: `postgres://user@host/database`.
 const POSTGRES_VARIABLE: &str = "THROUGHLINE_TEST_POSTGRES";
 /// How long a test waits for a condition.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+/// How long an owner of a store may be silent in tests.
+const LEASE: Duration = Duration::from_secs(5);
 
 /// An empty database that goes when the test ends (a schema of a server stays until its database is dropped).
 #[derive(Debug)]
@@ -55,6 +57,7 @@ pub fn environment(storage: &StorageConfig, clock: Clock) -> Environment {
     Environment {
         clock,
         storage: storage.clone(),
+        instance: Instance { name: "test".to_owned(), lease: LEASE },
         listen: ([127, 0, 0, 1], 0).into(),
         gateway: None,
         metrics: Metrics::default(),

@@ -25,6 +25,8 @@ mod feeds;
 mod following;
 #[path = "kit/idempotency.rs"]
 mod idempotency;
+#[path = "kit/ownership.rs"]
+mod ownership;
 #[path = "kit/serving.rs"]
 mod serving;
 #[path = "kit/storage.rs"]

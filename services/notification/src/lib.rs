@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use throughline_kit::backoff::Backoff;
 use throughline_kit::config::Check;
 use throughline_kit::error::{Error, Kind};
-use throughline_kit::feed::{FeedServer, FollowConfig, MAX_EVENTS_PER_MESSAGE, follow};
+use throughline_kit::feed::{FollowConfig, MAX_EVENTS_PER_MESSAGE, follow};
 use throughline_kit::idempotency::Idempotency;
 use throughline_kit::retention;
 use throughline_kit::server::{Environment, Running, Server};
@@ -202,7 +202,7 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
     Server::new(CENTER)
         .service(NotificationServiceServer::new(rpc.clone()))
         .service(TemplateServiceServer::new(rpc))
-        .feed(FeedServer::new(database, &writer))
+        .feed(database, &writer)
         .start(&environment, listener)
         .await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use throughline_kit::client::GatewayClient;
 use throughline_kit::clock::Clock;
 use throughline_kit::error::Error;
-use throughline_kit::feed::{FeedServer, FollowConfig, follow};
+use throughline_kit::feed::{FollowConfig, follow};
 use throughline_kit::idempotency::Idempotency;
 use throughline_kit::server::{Environment, Running, Server};
 use throughline_kit::storage::{Database, Writer, WriterLimits};
@@ -54,7 +54,7 @@ impl Ground {
     async fn lay(environment: &Environment) -> Result<Self, Error> {
         let client = environment.client(CENTER)?;
         let database = Database::open(CENTER, &environment.storage, store::MIGRATIONS).await?;
-        let writer = Writer::start(&database, WriterLimits::default());
+        let writer = environment.own(&database, WriterLimits::default()).await?;
         let clock = environment.clock.clone();
         let idempotency = Idempotency::new(writer.clone(), clock.clone(), CENTER);
         let templates = Templates::load(database.clone(), &writer, &clock).await?;
@@ -256,7 +256,7 @@ pub(crate) async fn start(config: Config, environment: Environment) -> Result<Ru
         .service(CampaignServiceServer::new(campaigns))
         .service(StepCallbackServiceServer::new(callbacks))
         .service(webhooks)
-        .feed(FeedServer::new(ground.database, &ground.writer))
+        .feed(ground.database, &ground.writer)
         .start(&environment, listener)
         .await
 }

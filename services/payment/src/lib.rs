@@ -39,7 +39,6 @@
 use std::sync::Arc;
 
 use throughline_kit::error::Error;
-use throughline_kit::feed::FeedServer;
 use throughline_kit::idempotency::Idempotency;
 use throughline_kit::retention;
 use throughline_kit::server::{Environment, Running, Server};
@@ -94,7 +93,7 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
     retention::start(&writer, &environment);
     Server::new(DOMAIN)
         .service(PaymentServiceServer::new(center))
-        .feed(FeedServer::new(database, &writer))
+        .feed(database, &writer)
         .start(&environment, listener)
         .await
 }

@@ -29,7 +29,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use throughline_kit::config::Check;
 use throughline_kit::error::Error;
-use throughline_kit::feed::FeedServer;
 use throughline_kit::idempotency::Idempotency;
 use throughline_kit::retention;
 use throughline_kit::server::{Environment, Running, Server};
@@ -123,7 +122,7 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
     Server::new(CENTER)
         .service(catalog)
         .service(DecisionServiceServer::new(rpc))
-        .feed(FeedServer::new(database, &writer))
+        .feed(database, &writer)
         .start(&environment, listener)
         .await
 }

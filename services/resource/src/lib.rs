@@ -28,7 +28,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use throughline_kit::config::Check;
 use throughline_kit::error::Error;
-use throughline_kit::feed::FeedServer;
 use throughline_kit::idempotency::Idempotency;
 use throughline_kit::server::{Environment, Running, Server};
 use throughline_kit::storage::{Database, Writer, WriterLimits};
@@ -149,7 +148,7 @@ pub async fn start(config: Config, environment: Environment) -> Result<Running, 
     Server::new(DOMAIN)
         .service(ReservationServiceServer::new(rpc.clone()))
         .service(StockServiceServer::new(rpc))
-        .feed(FeedServer::new(database, &writer))
+        .feed(database, &writer)
         .start(&environment, listener)
         .await
 }

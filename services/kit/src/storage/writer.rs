@@ -11,8 +11,10 @@ use std::pin::Pin;
 
 use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
-use super::{Change, Database, Tx};
+use super::ownership::{Instance, OWNERSHIP_LOST, Ownership};
+use super::{Backend, Change, Database, Tx};
 use crate::error::{Error, Kind};
 use crate::layer::panic_text;
 
@@ -38,6 +40,7 @@ pub struct Writer {
     committed: watch::Receiver<i64>,
     center: &'static str,
     limits: WriterLimits,
+    ownership: Option<Ownership>,
 }
 
 impl fmt::Debug for Writer {
@@ -79,13 +82,44 @@ enum Pass {
 }
 
 impl Writer {
-    /// Starts the writer of a database. It ends when the last handle is dropped.
+    /// Starts the writer of a database that nobody else writes, or in which all may write. It ends when the last handle is
+    /// dropped.
     pub fn start(database: &Database, limits: WriterLimits) -> Self {
+        Self::start_with(database, limits, None)
+    }
+
+    /// Waits until this instance owns the database, and starts its writer. When another instance takes over, nothing more
+    /// is written and `shutdown` is cancelled. A SQLite file has no other instance.
+    pub(crate) async fn own(
+        database: &Database,
+        limits: WriterLimits,
+        instance: &Instance,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, Error> {
+        if database.backend() == Backend::Sqlite {
+            return Ok(Self::start(database, limits));
+        }
+        let ownership = Ownership::take(database, instance, shutdown).await?;
+        let writer = Self::start_with(database, limits, Some(ownership.clone()));
+        tokio::spawn(keep_owning(writer.clone(), ownership));
+        Ok(writer)
+    }
+
+    fn start_with(database: &Database, limits: WriterLimits, ownership: Option<Ownership>) -> Self {
         let (jobs, queue) = mpsc::channel(limits.max_queued_changes);
         let (announce, committed) = watch::channel(0);
         let center = database.center();
-        tokio::spawn(run(database.clone(), queue, announce, limits));
-        Self { jobs, committed, center, limits }
+        let store = Store { database: database.clone(), ownership: ownership.clone(), announce };
+        tokio::spawn(run(store, queue, limits));
+        Self { jobs, committed, center, limits, ownership }
+    }
+
+    /// Lets another instance own the database at once: the last write of a center that ends.
+    pub async fn let_go(&self) {
+        let Some(ownership) = &self.ownership else { return };
+        if let Err(cause) = self.write(ownership.let_go()).await {
+            tracing::debug!(center = self.center, %cause, "let another instance own the store");
+        }
     }
 
     /// Stores a change with whatever else arrives meanwhile and answers when it is on disk.
@@ -113,22 +147,39 @@ impl Writer {
     }
 }
 
-async fn run(
+/// Gives signs of life for as long as the center owns its store.
+async fn keep_owning(writer: Writer, ownership: Ownership) {
+    loop {
+        tokio::select! {
+            () = ownership.is_over() => return,
+            () = tokio::time::sleep(ownership.beat_interval()) => {}
+        }
+        if let Err(cause) = writer.write(ownership.beat()).await
+            && cause.reason != OWNERSHIP_LOST
+        {
+            tracing::warn!(center = writer.center, %cause, "tell that this instance owns the store");
+        }
+    }
+}
+
+/// What a writer writes to.
+struct Store {
     database: Database,
-    mut queue: mpsc::Receiver<Job>,
+    ownership: Option<Ownership>,
     announce: watch::Sender<i64>,
-    limits: WriterLimits,
-) {
+}
+
+async fn run(store: Store, mut queue: mpsc::Receiver<Job>, limits: WriterLimits) {
     let mut batch = Vec::with_capacity(limits.max_changes_per_commit);
     while queue.recv_many(&mut batch, limits.max_changes_per_commit).await > 0 {
-        match pass(&database, &batch, &announce).await {
+        match pass(&store, &batch).await {
             Pass::Committed(outcomes) => {
                 for (job, outcome) in batch.drain(..).zip(outcomes) {
                     let _ = job.answer.send(outcome);
                 }
             }
             Pass::Undone(_) if batch.len() > 1 => {
-                commit_one_by_one(&database, &mut batch, &announce).await;
+                commit_one_by_one(&store, &mut batch).await;
             }
             Pass::NotBegun(error) | Pass::Undone(error) | Pass::Unknown(error) => {
                 refuse_all(&mut batch, &error);
@@ -144,16 +195,12 @@ fn refuse_all(batch: &mut Vec<Job>, error: &Error) {
 }
 
 /// Commits each change alone, until the store cannot be reached: then those that are left would only wait as well.
-async fn commit_one_by_one(
-    database: &Database,
-    batch: &mut Vec<Job>,
-    announce: &watch::Sender<i64>,
-) {
+async fn commit_one_by_one(store: &Store, batch: &mut Vec<Job>) {
     let mut gone = None;
     for job in batch.drain(..) {
         let outcome = match &gone {
             Some(error) => Err(Error::clone(error)),
-            None => match pass(database, std::slice::from_ref(&job), announce).await {
+            None => match pass(store, std::slice::from_ref(&job)).await {
                 Pass::Committed(mut outcomes) => outcomes.pop().expect("one job, one outcome"),
                 Pass::NotBegun(error) => {
                     gone = Some(error.clone());
@@ -167,22 +214,24 @@ async fn commit_one_by_one(
 }
 
 /// Commits a batch. A panic on the way undoes it and is told to those who wait: the writer goes on for all others.
-async fn pass(database: &Database, batch: &[Job], announce: &watch::Sender<i64>) -> Pass {
-    let passed = AssertUnwindSafe(commit_together(database, batch, announce)).catch_unwind().await;
+async fn pass(store: &Store, batch: &[Job]) -> Pass {
+    let passed = AssertUnwindSafe(commit_together(store, batch)).catch_unwind().await;
     passed.unwrap_or_else(|panic| {
-        Pass::Undone(Error::internal(database.center(), panic_text(panic.as_ref())))
+        Pass::Undone(Error::internal(store.database.center(), panic_text(panic.as_ref())))
     })
 }
 
-async fn commit_together(
-    database: &Database,
-    batch: &[Job],
-    announce: &watch::Sender<i64>,
-) -> Pass {
+async fn commit_together(store: &Store, batch: &[Job]) -> Pass {
+    let database = &store.database;
     let mut tx = match database.begin().await {
         Ok(tx) => tx,
         Err(error) => return Pass::NotBegun(error),
     };
+    if let Some(ownership) = &store.ownership
+        && let Err(error) = ownership.hold(&mut tx).await
+    {
+        return Pass::NotBegun(error);
+    }
     let mut outcomes = Vec::with_capacity(batch.len());
     for job in batch {
         let before = tx.writes();
@@ -210,7 +259,7 @@ async fn commit_together(
     match tx.commit().await {
         Ok(last) => {
             if let Some(sequence) = last {
-                announce.send_replace(sequence);
+                store.announce.send_replace(sequence);
             }
             Pass::Committed(outcomes)
         }
@@ -246,10 +295,10 @@ mod tests {
     async fn a_batch_that_finds_no_store_is_answered_at_once_and_not_tried_one_by_one() {
         for kept in each_database().await {
             let database = Database::open("test", &kept.config, &[]).await.expect("opened");
-            let (announce, _committed) = watch::channel(0);
             database.close().await;
+            let store = Store { database, ownership: None, announce: watch::channel(0).0 };
             let (mut jobs, outcomes) = batch(3);
-            let passed = pass(&database, &jobs, &announce).await;
+            let passed = pass(&store, &jobs).await;
             let Pass::NotBegun(error) = passed else {
                 panic!("each change of the batch would wait for the store by itself");
             };

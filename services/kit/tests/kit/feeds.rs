@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures::future::join_all;
 use throughline_kit::CancellationToken;
 use throughline_kit::error::{Error, Kind};
-use throughline_kit::feed::FeedServer;
 use throughline_kit::server::{Running, Server};
 use throughline_kit::storage::StorageConfig;
 use throughline_kit::testing::environment;
@@ -39,7 +38,7 @@ impl Center {
         let shutdown = environment.shutdown.clone();
         let listener = environment.bind(CENTER).await.expect("bind");
         let running = Server::new(CENTER)
-            .feed(FeedServer::new(store.database.clone(), &store.writer))
+            .feed(store.database.clone(), &store.writer)
             .start(&environment, listener)
             .await
             .expect("start");
