@@ -17,7 +17,7 @@ mod webhook;
 pub use campaign::CampaignCommand;
 pub use cart::{CartCommand, CartList};
 pub use given::{Limit, Once, Why};
-pub use hold::{HoldCommand, HoldOn};
+pub use hold::{HoldAdd, HoldCommand, HoldOn};
 pub use order::{
     CancelOrder, ChangeOrder, OrderCommand, OrderFilter, OrderList, OrderPart, OrderStep,
     UrgentOrder,

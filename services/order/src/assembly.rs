@@ -129,6 +129,7 @@ impl Ground {
             idempotency: self.idempotency.clone(),
             database: self.database.clone(),
             engine: engine.clone(),
+            writer: self.writer.clone(),
             clock: self.clock.clone(),
             telling: Arc::default(),
         }
@@ -234,6 +235,7 @@ pub(crate) async fn start(config: Config, environment: Environment) -> Result<Ru
         measured: measured.clone(),
     };
     let standing = ground.standing(&engine);
+    vital("begin and end planned pauses", shutdown, standing.clone().keep(shutdown.clone()));
     let ratings = ground.ratings(&query);
     let orders = rpc::Orders {
         acceptance,

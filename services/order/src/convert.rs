@@ -21,7 +21,7 @@ pub(crate) use order::{
     business_order, customer_order, fee_difference, items_of, order_for_expressions, plan,
     standing_hold, submitted_item,
 };
-pub(crate) use submission::{MAX_QUANTITY, Submission, submission};
+pub(crate) use submission::{MAX_QUANTITY, Submission, submission, time};
 pub(crate) use task::task;
 pub(crate) use template::{difference, finding, record};
 

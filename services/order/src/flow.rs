@@ -145,8 +145,9 @@ pub(crate) fn begin(order: &mut Order, template: Pinned, standing: &[Hold]) {
     order.template = template;
     let first = Place { business_order: None, step: 0 };
     let prepares = order.steps.first().and_then(Step::activity) == Some(Activity::Prepare);
-    if prepares && !standing.iter().any(|hold| hold.covers(order, first)) {
-        let now = order.created_at;
+    let now = order.created_at;
+    let holds = |hold: &Hold| hold.window.is_open_for(&order.id, now) && hold.covers(order, first);
+    if prepares && !standing.iter().any(holds) {
         apply(order, &Event::StepStarted(first), now);
     }
     mark(order);

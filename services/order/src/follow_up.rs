@@ -6,6 +6,7 @@ use crate::decide::Surroundings;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::forecast::watch;
+use crate::hold::Hold;
 use crate::order::Order;
 use crate::rollup::rollup;
 use crate::step::StepState;
@@ -57,7 +58,9 @@ fn go_on(order: &Order, now: Instant) -> Option<Vec<Event>> {
 /// Pauses of templates and capabilities come to an order when it has something that they cover, and leave with their end.
 fn standing(order: &Order, around: Surroundings<'_>) -> Option<Vec<Event>> {
     let ended = order.holds.iter().find(|hold| {
-        hold.is_standing() && !around.standing.iter().any(|standing| standing.id == hold.id)
+        let is_over = hold.window.is_over_for(&order.id, around.now);
+        let is_known = || around.standing.iter().any(|standing| standing.id == hold.id);
+        hold.is_standing() && (is_over || !is_known())
     });
     if let Some(hold) = ended {
         return Some(vec![Event::HoldReleased(hold.id.clone())]);
@@ -65,8 +68,10 @@ fn standing(order: &Order, around: Surroundings<'_>) -> Option<Vec<Event>> {
     if order.cancel_reason.is_some() {
         return None;
     }
-    let is_new = |standing: &&crate::hold::Hold| {
-        !order.holds.iter().any(|hold| hold.id == standing.id) && standing.concerns(order)
+    let is_new = |standing: &&Hold| {
+        standing.window.is_open_for(&order.id, around.now)
+            && !order.holds.iter().any(|hold| hold.id == standing.id)
+            && standing.concerns(order)
     };
     around.standing.iter().find(is_new).map(|hold| vec![Event::HoldPlaced(hold.clone())])
 }

@@ -6,6 +6,10 @@ use throughline_kit::clock::Instant;
 use crate::order::{Order, Place};
 use crate::step::{Frozen, Step};
 
+mod window;
+
+pub(crate) use window::Window;
+
 throughline_kit::define_id!(
     /// Id of a pause.
     HoldId,
@@ -44,8 +48,11 @@ pub(crate) struct Hold {
     pub(crate) reason: String,
     /// Who.
     pub(crate) operator: String,
-    /// Since when.
+    /// Since when it is known.
     pub(crate) placed_at: Instant,
+    /// When it begins and ends by itself.
+    #[serde(default)]
+    pub(crate) window: Window,
 }
 
 impl Hold {

@@ -10,7 +10,7 @@ use crate::decide::{Refusal, read};
 use crate::event::{By, Event, Gain, Operation};
 use crate::facts::OrderFacts;
 use crate::failure::Failure;
-use crate::hold::{Hold, HoldId, HoldScope, MAX_HOLDS_PER_ORDER};
+use crate::hold::{Hold, HoldId, HoldScope, MAX_HOLDS_PER_ORDER, Window};
 use crate::order::{Change, Dismissal, Order, Place};
 use crate::plan::{Plan, Trigger, plan};
 use crate::rollup::rollup;
@@ -154,6 +154,7 @@ fn pause(
         reason: by.reason.clone(),
         operator: by.actor.clone(),
         placed_at: now,
+        window: Window::default(),
     })])
 }
 

@@ -14,8 +14,9 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
-use crate::hold::{Hold, HoldId};
+use crate::hold::{Hold, HoldId, Window};
 use crate::rollup::rollup;
 
 mod catalog;
@@ -44,6 +45,7 @@ pub(crate) use world::{Manner, World, failure};
 const ORDERS_AT_A_TIME: usize = 32;
 /// Pauses of templates and capabilities at a time at most.
 const MAX_STANDING: usize = 3;
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,16 +186,29 @@ impl Simulation {
     fn change_standing(&mut self) {
         if self.standing.len() < MAX_STANDING && self.random.one_in(3_000) {
             let number = self.random.next().to_string();
+            let scope = self.market.standing_scope(&mut self.random);
+            let window = self.window();
             self.standing.push(Hold {
                 id: HoldId::derive(&["standing", &number]),
-                scope: self.market.standing_scope(&mut self.random),
+                scope,
                 reason: "maintenance".to_owned(),
                 operator: "operator:anna".to_owned(),
                 placed_at: scenario::START,
+                window,
             });
         } else if !self.standing.is_empty() && self.random.one_in(1_000) {
             self.standing.remove(0);
         }
+    }
+
+    /// Half of the pauses end by themselves, at a time that some orders reach and others have passed.
+    fn window(&mut self) -> Window {
+        if self.random.one_in(2) {
+            return Window::default();
+        }
+        let mut hours = |most| HOUR * u32::try_from(self.random.below(most)).unwrap_or(0);
+        let starts_at = scenario::START.plus(hours(24));
+        Window { starts_at, ends_at: Some(starts_at.plus(hours(48))), ramp: hours(24) }
     }
 
     fn count(&mut self, run: &Run) {

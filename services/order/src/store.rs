@@ -69,6 +69,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         description: "durations",
         sql: include_str!("../migrations/0008_durations.sql"),
     },
+    Migration {
+        version: 9,
+        description: "hold windows",
+        sql: include_str!("../migrations/0009_hold_windows.sql"),
+    },
 ];
 
 const COLUMNS: &[&str] = &[

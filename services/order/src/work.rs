@@ -120,7 +120,8 @@ fn wants(order: &Order, place: Place, step: &Step, now: Instant) -> bool {
 pub(crate) fn next_due(order: &Order, now: Instant) -> Option<Instant> {
     let open = order.places().filter(|(_, step)| step.is_open());
     let steps = open.filter_map(|(_, step)| next_time(step, now));
-    steps.chain(order.jeopardy_at.filter(|at| *at > now)).min()
+    let pauses = order.holds.iter().filter_map(|hold| hold.window.ends_for(&order.id));
+    steps.chain(pauses.chain(order.jeopardy_at).filter(|at| *at > now)).min()
 }
 
 fn work(order: &Order, place: Place) -> Work {

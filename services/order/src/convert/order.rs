@@ -1,6 +1,6 @@
 //! An order as callers see it.
 
-use throughline_kit::clock::Instant;
+use throughline_kit::clock::{Instant, span_to_proto};
 use throughline_kit::money::{Money, UnitPrice};
 use throughline_proto::order::v1 as proto;
 
@@ -116,6 +116,10 @@ fn write_hold(hold: &Hold, scope: proto::HoldScope, target: String) -> proto::Ho
         reason: hold.reason.clone(),
         operator: hold.operator.clone(),
         create_time: Some(hold.placed_at.to_proto()),
+        start_time: (hold.window.starts_at > hold.placed_at)
+            .then(|| hold.window.starts_at.to_proto()),
+        end_time: hold.window.ends_at.map(Instant::to_proto),
+        ramp: (!hold.window.ramp.is_zero()).then(|| span_to_proto(hold.window.ramp)),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::business_order::BusinessOrderState::{
     self, Blocked, Cancelled, Compensated, Compensating, Done, Exception, Failed, Planned, Ready,
     Running, Stuck,
 };
-use crate::hold::{Hold, HoldId, HoldScope};
+use crate::hold::{Hold, HoldId, HoldScope, Window};
 use crate::order::{Change, Dismissal, Order, OrderState};
 use crate::rollup::rollup;
 use crate::step::StepState;
@@ -46,6 +46,7 @@ fn pause(order: &mut Order, scope: HoldScope) {
         reason: String::new(),
         operator: String::new(),
         placed_at: Instant(0),
+        window: Window::default(),
     });
 }
 

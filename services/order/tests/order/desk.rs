@@ -103,11 +103,22 @@ impl Center {
 
     /// Pauses for all orders: a template, or else a method.
     pub(crate) async fn hold_all(&self, template: &str, method: &str) -> Result<(), Status> {
+        self.plan_hold(template, method, proto::HoldCapabilityRequest::default()).await
+    }
+
+    /// Pauses a template, or else a method, for all orders at the times of `planned`.
+    pub(crate) async fn plan_hold(
+        &self,
+        template: &str,
+        method: &str,
+        planned: proto::HoldCapabilityRequest,
+    ) -> Result<(), Status> {
         let request = proto::HoldCapabilityRequest {
             request_id: new_request_id(),
             template: template.to_owned(),
             method: method.to_owned(),
             reason: WHY.to_owned(),
+            ..planned
         };
         self.holds().hold_capability(operator(request)).await.map(|_| ())
     }
