@@ -17,7 +17,7 @@ mod ownership;
 mod writer;
 
 pub use change::{Change, Tx, WorkingSet};
-pub use insert::{Insert, Value};
+pub use insert::{Insert, Rows, Value};
 pub use ownership::{Instance, OWNERSHIP_LOST};
 pub use writer::{Writer, WriterLimits};
 
@@ -71,6 +71,16 @@ pub enum StorageConfig {
     },
 }
 
+impl StorageConfig {
+    /// What a driver connects to.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(path) => sqlite_url(path),
+            Self::Postgres { url, schema } => postgres_url(url, schema),
+        }
+    }
+}
+
 /// Which engine stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
@@ -107,12 +117,11 @@ impl Database {
     ) -> Result<Self, Error> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
-        let (backend, url) = match config {
-            StorageConfig::Sqlite(path) => (Backend::Sqlite, sqlite_url(path)),
-            StorageConfig::Postgres { url, schema } => {
-                (Backend::Postgres, postgres_url(url, schema))
-            }
+        let backend = match config {
+            StorageConfig::Sqlite(_) => Backend::Sqlite,
+            StorageConfig::Postgres { .. } => Backend::Postgres,
         };
+        let url = config.url();
         let place = config.to_string();
         let failed = |stage: &str, cause: &dyn fmt::Display| {
             Error::new(

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sqlx::{AnyConnection, Connection, Row};
 use tempfile::TempDir;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -63,6 +64,28 @@ pub fn environment(storage: &StorageConfig, clock: Clock) -> Environment {
         metrics: Metrics::default(),
         shutdown: tokio_util::sync::CancellationToken::new(),
     }
+}
+
+/// Runs statements on a store past its center: damage, and what earlier versions left there.
+pub async fn tamper(config: &StorageConfig, statements: &[&'static str]) {
+    let mut connection = connect(config).await;
+    for statement in statements {
+        sqlx::query(*statement).execute(&mut connection).await.expect("a statement");
+    }
+    connection.close().await.expect("closed");
+}
+
+/// Reads a number from a store past its center.
+pub async fn number_in(config: &StorageConfig, statement: &'static str) -> i64 {
+    let mut connection = connect(config).await;
+    let row = sqlx::query(statement).fetch_one(&mut connection).await.expect("a row");
+    connection.close().await.expect("closed");
+    row.get(0)
+}
+
+async fn connect(config: &StorageConfig) -> AnyConnection {
+    sqlx::any::install_default_drivers();
+    AnyConnection::connect(&config.url()).await.expect("connect to the store")
 }
 
 /// Waits until a condition gives a value, with a bound.

@@ -6,9 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use sqlx::Row;
-use sqlx::any::{Any, AnyRow};
+use sqlx::any::{Any, AnyArguments, AnyRow};
+use sqlx::query::Query;
 
-use super::{Insert, Value, bind, commit_error, store_error};
+use super::{Insert, Rows, Value, bind, commit_error, store_error};
 use crate::error::Error;
 use crate::outbox::{self, Announcement};
 
@@ -147,10 +148,26 @@ impl Tx {
         insert: &'static Insert,
         rows: Vec<Vec<Value>>,
     ) -> Result<u64, Error> {
-        self.writes += 1;
+        self.execute_all(insert.queries(rows)).await
+    }
+
+    /// Changes rows by rows of values at once and says how many it met. A compare-and-set checks that it met all.
+    pub async fn change(
+        &mut self,
+        statement: &'static Rows,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64, Error> {
+        self.execute_all(statement.queries(rows)).await
+    }
+
+    async fn execute_all(
+        &mut self,
+        queries: Vec<Query<'static, Any, AnyArguments>>,
+    ) -> Result<u64, Error> {
         let center = self.center;
         let mut met = 0;
-        for query in insert.queries(rows) {
+        for query in queries {
+            self.writes += 1;
             let done = query.execute(&mut *self.inner).await;
             met += done.map_err(|e| store_error(center, &e))?.rows_affected();
         }

@@ -1,7 +1,8 @@
-//! Rows that are added or replaced many at a time.
+//! Statements over many rows of values at a time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::hash::Hash;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use sqlx::any::{Any, AnyArguments};
 use sqlx::query::Query;
@@ -85,6 +86,37 @@ impl From<Vec<u8>> for Value {
     }
 }
 
+/// A statement over rows of values: `UPDATE … FROM (`, the rows, `) AS v WHERE …`. The columns of the rows are `column1`,
+/// `column2` and so on.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Rows {
+    /// What stands before `VALUES`.
+    pub before: &'static str,
+    /// Values of a row.
+    pub width: usize,
+    /// What stands after the last row.
+    pub after: &'static str,
+}
+
+impl Rows {
+    /// Text for a number of rows, made once and kept.
+    fn statement(&'static self, rows: usize) -> Arc<str> {
+        static TEXTS: LazyLock<Texts<Rows>> = LazyLock::new(Mutex::default);
+        kept(&TEXTS, self, rows, || {
+            let Self { before, width, after } = self;
+            format!("{before} VALUES {} {after}", tuples(rows, *width))
+        })
+    }
+
+    /// Splits rows into statements of the fixed sizes.
+    pub(crate) fn queries(
+        &'static self,
+        rows: Vec<Vec<Value>>,
+    ) -> Vec<Query<'static, Any, AnyArguments>> {
+        queries(rows, self.width, |size| self.statement(size))
+    }
+}
+
 /// A statement that adds rows: table and columns, all spelled out.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Insert {
@@ -99,23 +131,13 @@ pub struct Insert {
 impl Insert {
     /// Text for a number of rows, made once and kept.
     fn statement(&'static self, rows: usize) -> Arc<str> {
-        type Texts = Mutex<HashMap<(&'static Insert, usize), Arc<str>>>;
-        static TEXTS: LazyLock<Texts> = LazyLock::new(Mutex::default);
-        let mut texts = TEXTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(texts.entry((self, rows)).or_insert_with(|| self.text(rows).into()))
+        static TEXTS: LazyLock<Texts<Insert>> = LazyLock::new(Mutex::default);
+        kept(&TEXTS, self, rows, || self.text(rows))
     }
 
     fn text(&self, rows: usize) -> String {
-        let width = self.columns.len();
-        let tuples: Vec<String> = (0..rows)
-            .map(|row| {
-                let marks: Vec<String> =
-                    (1..=width).map(|column| format!("${}", row * width + column)).collect();
-                format!("({})", marks.join(", "))
-            })
-            .collect();
+        let tuples = tuples(rows, self.columns.len());
         let columns = self.columns.join(", ");
-        let tuples = tuples.join(", ");
         let Self { table, otherwise, .. } = self;
         format!("INSERT INTO {table} ({columns}) VALUES {tuples} {otherwise}").trim_end().to_owned()
     }
@@ -125,21 +147,52 @@ impl Insert {
         &'static self,
         rows: Vec<Vec<Value>>,
     ) -> Vec<Query<'static, Any, AnyArguments>> {
-        let mut rows = rows.into_iter();
-        let mut queries = Vec::new();
-        while rows.len() > 0 {
-            let left = rows.len();
-            let fits = |n: &usize| *n <= left && n * self.columns.len() <= MAX_PARAMETERS;
-            let size = CHUNK_SIZES.into_iter().find(fits).unwrap_or(1);
-            let text = sqlx::AssertSqlSafe(self.statement(size));
-            let mut query = sqlx::query(sqlx::SqlSafeStr::into_sql_str(text));
-            for value in rows.by_ref().take(size).flatten() {
-                query = value.bind(query);
-            }
-            queries.push(query);
-        }
-        queries
+        queries(rows, self.columns.len(), |size| self.statement(size))
     }
+}
+
+/// Texts of statements, by statement and number of rows.
+type Texts<S> = Mutex<HashMap<(&'static S, usize), Arc<str>>>;
+
+fn kept<S: Eq + Hash>(
+    texts: &Texts<S>,
+    statement: &'static S,
+    rows: usize,
+    text: impl FnOnce() -> String,
+) -> Arc<str> {
+    let mut texts = texts.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(texts.entry((statement, rows)).or_insert_with(|| text().into()))
+}
+
+/// `($1, $2), ($3, $4)`
+fn tuples(rows: usize, width: usize) -> String {
+    let tuple = |row| {
+        let marks: Vec<String> =
+            (1..=width).map(|column| format!("${}", row * width + column)).collect();
+        format!("({})", marks.join(", "))
+    };
+    (0..rows).map(tuple).collect::<Vec<String>>().join(", ")
+}
+
+fn queries(
+    rows: Vec<Vec<Value>>,
+    width: usize,
+    text: impl Fn(usize) -> Arc<str>,
+) -> Vec<Query<'static, Any, AnyArguments>> {
+    let mut rows = rows.into_iter();
+    let mut queries = Vec::new();
+    while rows.len() > 0 {
+        let left = rows.len();
+        let fits = |n: &usize| *n <= left && n * width <= MAX_PARAMETERS;
+        let size = CHUNK_SIZES.into_iter().find(fits).unwrap_or(1);
+        let text = sqlx::AssertSqlSafe(text(size));
+        let mut query = sqlx::query(sqlx::SqlSafeStr::into_sql_str(text));
+        for value in rows.by_ref().take(size).flatten() {
+            query = value.bind(query);
+        }
+        queries.push(query);
+    }
+    queries
 }
 
 #[cfg(test)]
@@ -153,6 +206,12 @@ mod tests {
         assert_eq!(PAIRS.text(2), "INSERT INTO pairs (a, b) VALUES ($1, $2), ($3, $4)");
         let keep = Insert { otherwise: "ON CONFLICT DO NOTHING", ..PAIRS };
         assert_eq!(keep.text(1), "INSERT INTO pairs (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+    }
+
+    #[test]
+    fn rows_stand_between_what_is_said_of_them() {
+        static GO: Rows = Rows { before: "DELETE FROM pairs WHERE a IN (", width: 1, after: ")" };
+        assert_eq!(&*GO.statement(2), "DELETE FROM pairs WHERE a IN ( VALUES ($1), ($2) )");
     }
 
     #[test]
