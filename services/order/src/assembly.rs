@@ -35,7 +35,7 @@ use crate::rehearsal::Rehearsal;
 use crate::standing::Standing;
 use crate::store::{self, OrderStore};
 use crate::templates::Templates;
-use crate::{CENTER, Config, measuring, rpc, sweep, webhook};
+use crate::{CENTER, Config, measuring, rpc, sweep, upkeep, webhook};
 
 /// What everything else stands on.
 struct Ground {
@@ -91,6 +91,7 @@ impl Ground {
         config: &Config,
         environment: &Environment,
     ) -> Result<Engine, Error> {
+        upkeep::mark_live(&self.orders, &self.writer).await?;
         let parts = EngineParts {
             clock: self.clock.clone(),
             writer: self.writer.clone(),
@@ -185,6 +186,8 @@ fn work_beside(
     let (database, writer) = (&ground.database, &ground.writer);
     throughline_kit::retention::start(writer, environment);
     sweep::start(database, writer, environment);
+    let moving = upkeep::move_ended(ground.orders.clone(), writer.clone(), shutdown.clone());
+    vital("move ended orders", shutdown, moving);
     let news = PaymentNews { engine: engine.clone(), peers, writer: writer.clone() };
     let feed = FollowConfig { center: "payment".to_owned(), consumer: CENTER };
     let client = ground.client.clone();

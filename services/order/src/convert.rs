@@ -18,7 +18,7 @@ mod template;
 pub(crate) use change::change;
 pub(crate) use filter::filter;
 pub(crate) use order::{
-    business_order, customer_order, fee_difference, items_of, order_for_expressions, plan,
+    business_order, customer_order, fee_difference, items_of, listed, order_for_expressions, plan,
     standing_hold, submitted_item,
 };
 pub(crate) use submission::{MAX_QUANTITY, Submission, submission, time};

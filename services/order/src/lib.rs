@@ -21,6 +21,9 @@
 //!                                                                   └─► STUCK (a person undoes it and proves it)
 //! ```
 //!
+//! `orders` holds live orders. An order goes to the archive in the commit in which it ends, so that what a live one costs does
+//! not depend on how many have been; whoever reads looks into both (`store::reading`, `store::page`).
+//!
 //! The pure core is `decide` (with `operate`, `follow_up`, `plan`, `withdraw`), `apply`, `work::due` and `rollup`; what a step
 //! does is data (`template`, `flow`); `engine` is the shell.
 
@@ -53,6 +56,7 @@ mod fee;
 mod flow;
 mod follow_up;
 mod forecast;
+pub mod history;
 mod hold;
 mod mark;
 mod measuring;
@@ -78,6 +82,7 @@ mod target;
 mod task;
 mod template;
 mod templates;
+mod upkeep;
 mod webhook;
 mod withdraw;
 mod work;

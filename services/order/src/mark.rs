@@ -38,9 +38,19 @@ pub(crate) fn mark(order: &mut Order) {
     }
 }
 
-fn marks(order: &Order) -> BTreeSet<String> {
+/// Gives an order only the marks of its templates: for one whose steps are not understood any more.
+pub(crate) fn mark_templates(order: &mut Order) {
+    order.marks = templates(order);
+}
+
+fn templates(order: &Order) -> BTreeSet<String> {
     let mut marks = BTreeSet::from([of_template(&order.template.name)]);
     marks.extend(order.business_orders.iter().map(|bo| of_template(&bo.template.name)));
+    marks
+}
+
+fn marks(order: &Order) -> BTreeSet<String> {
+    let mut marks = templates(order);
     if differs(order) {
         marks.insert(FEE.to_owned());
     }

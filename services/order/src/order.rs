@@ -178,6 +178,11 @@ impl OrderState {
         found.map(|(_, text)| *text).expect("every state is in the table")
     }
 
+    /// The state with that text.
+    pub(crate) fn of_text(text: &str) -> Option<Self> {
+        Self::TEXTS.iter().find(|(_, stored)| *stored == text).map(|(state, _)| *state)
+    }
+
     /// Nothing will change any more.
     pub(crate) fn is_terminal(self) -> bool {
         match self {

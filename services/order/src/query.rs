@@ -19,7 +19,7 @@ use crate::operate::plan_parts;
 use crate::order::{Order, OrderId};
 use crate::plan::{Trigger, plan};
 use crate::rollup::rollup;
-use crate::store::{Filter, OrderStore, TaskFilter};
+use crate::store::{Filter, Listed, OrderStore, TaskFilter};
 use crate::target;
 use crate::task::TaskId;
 
@@ -68,21 +68,38 @@ impl Query {
         if order.can_change() { Ok(order) } else { Err(Refusal::ChangeTooLate.into()) }
     }
 
-    /// Reads one order by the channel's own number.
-    pub(crate) async fn get_by_number(
+    /// Shows one order that the caller may see, as far as it is understood.
+    pub(crate) async fn show(
+        &self,
+        caller: &Caller,
+        order_id: &str,
+    ) -> Result<proto::CustomerOrder, Error> {
+        let missing = || OrderError::NotFound(order_id.to_owned());
+        if OrderId::parse(order_id).is_err() {
+            return Err(missing().into());
+        }
+        let listed = self.store.shown(order_id).await?.ok_or_else(missing)?;
+        if !sees_channel(caller, &listed.head.channel) {
+            return Err(missing().into());
+        }
+        self.show_one(listed).await
+    }
+
+    /// Shows one order by the channel's own number.
+    pub(crate) async fn show_by_number(
         &self,
         caller: &Caller,
         channel: &str,
         number: &str,
-    ) -> Result<Order, Error> {
+    ) -> Result<proto::CustomerOrder, Error> {
         let channel = caller.channel().unwrap_or(channel);
         let missing = || OrderError::NotFound(number.to_owned());
         // No database keeps such a text, and some refuse to look for it.
         if [channel, number].iter().any(|text| text.contains('\0')) {
             return Err(missing().into());
         }
-        let found = self.store.by_channel(channel, number).await?;
-        Ok(found.ok_or_else(missing)?)
+        let found = self.store.shown_by_channel(channel, number).await?;
+        self.show_one(found.ok_or_else(missing)?).await
     }
 
     /// Lists orders, newest first.
@@ -94,24 +111,23 @@ impl Query {
         let page = Page::parse(DOMAIN, request.page_size, &request.page_token)?;
         let filter = convert::filter(caller.channel(), &request)?;
         let orders = self.store.page(&filter, &page).await?;
-        let (orders, next_page_token) =
-            page.cut(orders, |order| (order.created_at, order.id.to_string()));
+        let (orders, next_page_token) = page.cut(orders, place);
         let orders = self.show_all(&orders).await?;
         Ok(proto::ListOrdersResponse { orders, next_page_token })
     }
 
-    /// An order as callers see it, with what its customer said.
-    pub(crate) async fn show(&self, order: &Order) -> Result<proto::CustomerOrder, Error> {
-        let mut ratings = self.store.ratings_of(std::iter::once(order)).await?;
-        let rating = ratings.remove(order.id.as_str()).map(|rating| rating.to_proto());
-        Ok(proto::CustomerOrder { rating, ..convert::customer_order(order) })
+    async fn show_one(&self, listed: Listed) -> Result<proto::CustomerOrder, Error> {
+        let shown = self.show_all(&[listed]).await?.pop();
+        shown.ok_or_else(|| Error::internal(DOMAIN, "an order was read and not shown"))
     }
 
-    async fn show_all(&self, orders: &[Order]) -> Result<Vec<proto::CustomerOrder>, Error> {
-        let mut ratings = self.store.ratings_of(orders.iter()).await?;
-        let mut show = |order: &Order| {
-            let rating = ratings.remove(order.id.as_str()).map(|rating| rating.to_proto());
-            proto::CustomerOrder { rating, ..convert::customer_order(order) }
+    /// Orders as callers see them, with what their customers said.
+    async fn show_all(&self, orders: &[Listed]) -> Result<Vec<proto::CustomerOrder>, Error> {
+        let known = orders.iter().filter_map(|listed| listed.order.as_ref());
+        let mut ratings = self.store.ratings_of(known).await?;
+        let mut show = |listed: &Listed| {
+            let rating = ratings.remove(&listed.head.order_id).map(|rating| rating.to_proto());
+            proto::CustomerOrder { rating, ..convert::listed(listed) }
         };
         Ok(orders.iter().map(&mut show).collect())
     }
@@ -125,8 +141,7 @@ impl Query {
         let from = request.create_time_from.as_ref().map(Instant::from_proto);
         let filter = Filter { mark: Some(mark::FEE.to_owned()), from, ..Filter::default() };
         let orders = self.store.page(&filter, &page).await?;
-        let (orders, next_page_token) =
-            page.cut(orders, |order| (order.created_at, order.id.to_string()));
+        let (orders, next_page_token) = page.cut(orders, place);
         let differences = orders.iter().map(convert::fee_difference).collect();
         Ok(proto::ListFeeDifferencesResponse { differences, next_page_token })
     }
@@ -270,9 +285,18 @@ where
     tokio_stream::wrappers::ReceiverStream::new(stream)
 }
 
+/// Its place in pages.
+fn place(listed: &Listed) -> (Instant, String) {
+    (listed.head.created_at, listed.head.order_id.clone())
+}
+
 fn sees(caller: &Caller, order: &Order) -> bool {
+    sees_channel(caller, &order.channel)
+}
+
+fn sees_channel(caller: &Caller, channel: &str) -> bool {
     match caller.kind {
-        CallerKind::Channel => caller.name == order.channel,
+        CallerKind::Channel => caller.name == channel,
         CallerKind::Operator | CallerKind::Center | CallerKind::System => true,
     }
 }

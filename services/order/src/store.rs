@@ -6,7 +6,7 @@ use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::idempotency::FirstAnswer;
 use throughline_kit::outbox::Announcement;
-use throughline_kit::storage::{Change, Database, Insert, Migration, Tx, Value, corrupt};
+use throughline_kit::storage::{Change, Database, Insert, Migration, Rows, Tx, Value, corrupt};
 use throughline_kit::{AnyRow, Row};
 
 use crate::campaign;
@@ -18,17 +18,22 @@ use crate::templates::Templates;
 use crate::webhook;
 use crate::work::next_due;
 
+mod archive;
 mod before;
 mod claim;
 pub(crate) mod duration;
 pub(crate) mod hold;
 mod mark;
 mod page;
+mod reading;
 mod task;
 pub(crate) mod template;
+pub(crate) mod upkeep;
 
+pub(crate) use archive::{Ended, add_ended, ended_samples};
 pub(crate) use claim::{replace_claims, taken_in};
 pub(crate) use page::Filter;
+pub(crate) use reading::{Head, Listed};
 pub(crate) use task::TaskFilter;
 
 /// Schema of this center.
@@ -74,6 +79,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         description: "hold windows",
         sql: include_str!("../migrations/0009_hold_windows.sql"),
     },
+    Migration {
+        version: 10,
+        description: "archive",
+        sql: include_str!("../migrations/0010_archive.sql"),
+    },
 ];
 
 const COLUMNS: &[&str] = &[
@@ -89,21 +99,19 @@ const COLUMNS: &[&str] = &[
     "document",
 ];
 static INSERT_ORDER: Insert = Insert { table: "orders", columns: COLUMNS, otherwise: "" };
-/// Replaces the version just before; meets no row when another one is there.
-static REPLACE_ORDER: Insert = Insert {
-    table: "orders",
-    columns: COLUMNS,
-    otherwise: "ON CONFLICT (order_id) DO UPDATE SET state = excluded.state, \
-        version = excluded.version, wakeup_at_us = excluded.wakeup_at_us, \
-        document = excluded.document WHERE orders.version = excluded.version - 1",
+/// Replaces the version just before; meets no row where another one is there, or where the order has ended since.
+static REPLACE_ORDER: Rows = Rows {
+    before: "UPDATE orders SET state = v.column2, version = v.column3, wakeup_at_us = v.column4, \
+        document = v.column5 FROM (",
+    width: 5,
+    after: ") AS v WHERE orders.order_id = v.column1 AND orders.version = v.column3 - 1",
 };
-const SELECT_ORDER: &str = "SELECT document FROM orders WHERE order_id = $1";
-const SELECT_BY_CHANNEL: &str =
-    "SELECT document FROM orders WHERE channel = $1 AND channel_order_id = $2";
-const SELECT_NUMBER: &str =
-    "SELECT order_id FROM orders WHERE channel = $1 AND channel_order_id = $2";
+const SELECT_NUMBER: &str = "SELECT order_id FROM orders WHERE channel_order_id = $2 AND channel = $1 \
+     UNION ALL \
+     SELECT order_id FROM orders_archive WHERE channel_order_id = $2 AND channel = $1";
 const SELECT_LIVE: &str = "SELECT order_id, wakeup_at_us FROM orders \
      WHERE wakeup_at_us IS NOT NULL AND order_id > $1 ORDER BY order_id LIMIT $2";
+
 /// Reads orders.
 #[derive(Clone, Debug)]
 pub(crate) struct OrderStore {
@@ -115,48 +123,6 @@ impl OrderStore {
     /// Reads from the center's database.
     pub(crate) fn new(database: Database, templates: Templates) -> Self {
         Self { database, templates }
-    }
-
-    /// Reads an order as it is stored, with the versions of templates that it keeps.
-    async fn read(&self, document: &str) -> Result<Order, Error> {
-        let mut order = match serde_json::from_str(document) {
-            Ok(order) => order,
-            Err(_) => of_before(document).map_err(|e| corrupt(DOMAIN, "orders", e))?,
-        };
-        self.templates.resolve(&mut order).await?;
-        Ok(order)
-    }
-
-    async fn read_one(&self, row: Option<AnyRow>) -> Result<Option<Order>, Error> {
-        match row {
-            Some(row) => self.read(&row.get::<String, _>(0)).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn read_all(&self, rows: &[AnyRow]) -> Result<Vec<Order>, Error> {
-        let mut orders = Vec::with_capacity(rows.len());
-        for row in rows {
-            orders.push(self.read(&row.get::<String, _>(0)).await?);
-        }
-        Ok(orders)
-    }
-
-    /// Reads one order.
-    pub(crate) async fn by_id(&self, order_id: &str) -> Result<Option<Order>, Error> {
-        let row = self.database.fetch_optional(SELECT_ORDER, [order_id.into()]).await?;
-        self.read_one(row).await
-    }
-
-    /// Reads one order by the channel's own number.
-    pub(crate) async fn by_channel(
-        &self,
-        channel: &str,
-        number: &str,
-    ) -> Result<Option<Order>, Error> {
-        let key = [channel.into(), number.into()];
-        let row = self.database.fetch_optional(SELECT_BY_CHANNEL, key).await?;
-        self.read_one(row).await
     }
 
     /// Reads what customers said of some orders.
@@ -182,11 +148,6 @@ impl OrderStore {
     }
 }
 
-/// Reads an order that was stored before its steps were data.
-fn of_before(document: &str) -> Result<Order, serde_json::Error> {
-    serde_json::from_value(before::upgraded(serde_json::from_str(document)?))
-}
-
 fn document(order: &Order) -> Result<String, Error> {
     serde_json::to_string(order).map_err(|e| Error::internal(DOMAIN, e))
 }
@@ -208,18 +169,7 @@ pub(crate) async fn insert(tx: &mut Tx, order: &Order) -> Result<(), Error> {
         return Err(OrderError::ChannelOrderIdTaken(order.channel_order_id.clone()).into());
     }
     tx.append(&INSERT_ORDER, row(order)?);
-    keep_aside(tx, order).await
-}
-
-/// Stores what an order is found by besides its own row, where it changed.
-async fn keep_aside(tx: &mut Tx, order: &Order) -> Result<(), Error> {
-    if order.marks_changed {
-        mark::replace(tx, order).await?;
-    }
-    if order.tasks_changed {
-        task::replace(tx, order).await?;
-    }
-    Ok(())
+    mark::replace(tx, order).await
 }
 
 fn row(order: &Order) -> Result<Vec<Value>, Error> {
@@ -232,6 +182,17 @@ fn row(order: &Order) -> Result<Vec<Value>, Error> {
         rollup(order).as_str().into(),
         order.version.into(),
         order.created_at.into(),
+        wakeup(order).into(),
+        document(order)?.into(),
+    ])
+}
+
+/// What replaces the row of a live order.
+fn replacement(order: &Order) -> Result<Vec<Value>, Error> {
+    Ok(vec![
+        order.id.as_str().into(),
+        rollup(order).as_str().into(),
+        order.version.into(),
         wakeup(order).into(),
         document(order)?.into(),
     ])
@@ -254,15 +215,23 @@ impl Change for SaveOrders {
     type Output = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<(), Error> {
-        let rows = self.orders.iter().map(|order| row(order)).collect::<Result<Vec<_>, _>>()?;
-        if usize::try_from(tx.put(&REPLACE_ORDER, rows).await?) != Ok(self.orders.len()) {
+        let (ended, live): (Vec<_>, Vec<_>) =
+            self.orders.iter().partition(|order| order.ended_at.is_some());
+        let rows = live.iter().map(|order| replacement(order)).collect::<Result<Vec<_>, _>>()?;
+        if usize::try_from(tx.change(&REPLACE_ORDER, rows).await?) != Ok(live.len()) {
             return Err(overtaken());
         }
-        for order in self.orders.iter().filter(|order| order.ended_at.is_some()) {
+        archive::put_away(tx, &ended).await?;
+        for order in &ended {
             claim::give_free(tx, order).await?;
         }
-        for order in &self.orders {
-            keep_aside(tx, order).await?;
+        for order in &live {
+            if order.marks_changed {
+                mark::replace(tx, order).await?;
+            }
+        }
+        for order in self.orders.iter().filter(|order| order.tasks_changed) {
+            task::replace(tx, order).await?;
         }
         campaign::sale::note(tx, &self.orders).await?;
         let orders = self.orders.iter().map(Arc::as_ref);

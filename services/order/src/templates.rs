@@ -116,6 +116,9 @@ impl MethodLookup for Capabilities {
     }
 }
 
+/// Reason of an order of which a version of a template is not there, or is not understood any more.
+pub(crate) const TEMPLATE_MISSING: &str = "TEMPLATE_MISSING";
+
 #[derive(Debug, Default)]
 struct Published {
     versions: HashMap<(String, i64), Arc<Version>>,
@@ -259,7 +262,7 @@ impl Templates {
         resolve(order, |name, version| self.version(name, version)).map_err(|missing| {
             let Pinned { name, version, .. } = missing;
             let message = format!("order {} needs version {version} of template {name}", order.id);
-            Error::new(ErrorKind::Internal, DOMAIN, "TEMPLATE_MISSING", message)
+            Error::new(ErrorKind::Internal, DOMAIN, TEMPLATE_MISSING, message)
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::order::{Action, Item, ItemPlan, Order, Place, ReturnOf};
 use crate::plan::Plan;
 use crate::rollup::rollup;
 use crate::step::{SlaState, Step, StepState};
+use crate::store::{Head, Listed};
 use crate::template::{FailurePolicy, StepWork};
 use crate::work::reference;
 
@@ -59,6 +60,44 @@ pub(crate) fn order_for_expressions(order: &Order) -> proto::CustomerOrder {
         urge_count: i32::try_from(order.urges).unwrap_or(i32::MAX),
         requested_completion_time: order.promised_at.map(Instant::to_proto),
         jeopardy: order.in_jeopardy,
+        read_failure: None,
+    }
+}
+
+/// Writes an order as far as it is understood.
+pub(crate) fn listed(listed: &Listed) -> proto::CustomerOrder {
+    let Listed { head, order, failure } = listed;
+    let read_failure = failure.as_ref().map(self::failure);
+    match (order, failure) {
+        (Some(order), None) => customer_order(order),
+        // Without its templates only the row says how it stands, and nothing what its steps do.
+        (Some(order), Some(_)) => {
+            let mut shown = customer_order(order);
+            let theirs = shown.business_orders.iter_mut().flat_map(|bo| &mut bo.steps);
+            for step in shown.steps.iter_mut().chain(theirs) {
+                step.kind = proto::StepKind::Unspecified.into();
+                step.capability = String::new();
+            }
+            proto::CustomerOrder { state: order_state(head.state).into(), read_failure, ..shown }
+        }
+        (None, _) => proto::CustomerOrder { read_failure, ..of_head(head) },
+    }
+}
+
+fn of_head(head: &Head) -> proto::CustomerOrder {
+    proto::CustomerOrder {
+        order_id: head.order_id.clone(),
+        state: order_state(head.state).into(),
+        channel: head.channel.clone(),
+        channel_order_id: head.channel_order_id.clone(),
+        customer: Some(proto::Customer {
+            customer_id: head.customer_id.clone(),
+            phone: head.phone.clone(),
+            ..proto::Customer::default()
+        }),
+        create_time: Some(head.created_at.to_proto()),
+        version: head.version,
+        ..proto::CustomerOrder::default()
     }
 }
 
@@ -288,16 +327,19 @@ pub(crate) fn plan(order: &Order, plan: &Plan) -> proto::CancelPlan {
     }
 }
 
-/// Writes an order whose money is not what it should be.
-pub(crate) fn fee_difference(order: &Order) -> proto::FeeDifference {
+/// Writes an order whose money is not what it should be; one that is not understood, as far as it is.
+pub(crate) fn fee_difference(listed: &Listed) -> proto::FeeDifference {
+    let Listed { head, order, failure } = listed;
+    // What is due is read of its steps.
+    let known = order.as_ref().filter(|_| failure.is_none());
     proto::FeeDifference {
-        order_id: order.id.to_string(),
-        state: order_state(rollup(order)).into(),
-        channel: order.channel.clone(),
-        channel_order_id: order.channel_order_id.clone(),
-        due: fee::due(order).map(Money::to_proto),
-        paid: Some(paid(order).to_proto()),
-        create_time: Some(order.created_at.to_proto()),
-        end_time: order.ended_at.map(Instant::to_proto),
+        order_id: head.order_id.clone(),
+        state: order_state(head.state).into(),
+        channel: head.channel.clone(),
+        channel_order_id: head.channel_order_id.clone(),
+        due: known.and_then(fee::due).map(Money::to_proto),
+        paid: order.as_ref().map(|order| paid(order).to_proto()),
+        create_time: Some(head.created_at.to_proto()),
+        end_time: order.as_ref().and_then(|order| order.ended_at).map(Instant::to_proto),
     }
 }

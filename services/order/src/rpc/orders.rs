@@ -59,12 +59,11 @@ impl OrderService for Orders {
         let (caller, request) = open(request);
         let order = if request.order_id.is_empty() {
             let (channel, number) = (&request.channel, &request.channel_order_id);
-            self.query.get_by_number(&caller, channel, number).await?
+            self.query.show_by_number(&caller, channel, number).await?
         } else {
-            self.query.get(&caller, &request.order_id).await?
+            self.query.show(&caller, &request.order_id).await?
         };
-        let order = Some(self.query.show(&order).await?);
-        Ok(Response::new(proto::GetOrderResponse { order }))
+        Ok(Response::new(proto::GetOrderResponse { order: Some(order) }))
     }
 
     async fn list_orders(

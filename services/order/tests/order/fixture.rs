@@ -8,7 +8,7 @@ use throughline_kit::clock::{Clock, Instant};
 use throughline_kit::id::new_request_id;
 use throughline_kit::server::Running;
 use throughline_kit::storage::StorageConfig;
-use throughline_kit::testing::{environment, eventually};
+use throughline_kit::testing::{environment, eventually, number_in, tamper};
 use throughline_order::Config;
 use throughline_proto::event::v1::event_feed_service_client::EventFeedServiceClient;
 use throughline_proto::event::v1::{Event, SubscribeRequest};
@@ -131,6 +131,19 @@ impl Center {
     pub(crate) async fn restart_with(mut self, config: Config) -> Self {
         self.config = config;
         self.restart().await
+    }
+
+    /// Stops, changes the store past the center, and starts another on it.
+    pub(crate) async fn restart_after(self, statements: &[&'static str]) -> Self {
+        let (again, storage) = (self.again(), self.storage.clone());
+        self.stop().await;
+        tamper(&storage, statements).await;
+        again.await
+    }
+
+    /// Reads a number from the store.
+    pub(crate) async fn number_in(&self, statement: &'static str) -> i64 {
+        number_in(&self.storage, statement).await
     }
 
     fn again(&self) -> impl Future<Output = Self> + use<> {

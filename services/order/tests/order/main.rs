@@ -22,6 +22,7 @@ macro_rules! on_each_database {
     };
 }
 
+mod archive;
 mod bulk;
 mod bulk_turning;
 mod callbacks;

@@ -49,10 +49,16 @@ fn request(filter: OrderFilter) -> Result<proto::ListOrdersRequest, Error> {
 }
 
 fn row(order: &proto::CustomerOrder) -> [String; 8] {
+    // What is not understood is asked about before what somebody should look at.
+    let sign = match (&order.read_failure, order.attention) {
+        (Some(_), _) => "?",
+        (None, true) => "!",
+        (None, false) => "",
+    };
     [
         order.order_id.clone(),
         order_state(order).to_owned(),
-        if order.attention { "!" } else { "" }.to_owned(),
+        sign.to_owned(),
         order.channel.clone(),
         order.channel_order_id.clone(),
         order.items.len().to_string(),

@@ -82,6 +82,9 @@ fn facts(order: &proto::CustomerOrder) -> Vec<String> {
     if let Some(failure) = &order.failure {
         lines.push(format!("failure   {}: {}", reason(failure), failure.message));
     }
+    if let Some(failure) = &order.read_failure {
+        lines.push(format!("unread    {}: {}", reason(failure), failure.message));
+    }
     lines
 }
 
