@@ -278,6 +278,9 @@ pub struct OrdersBench {
     /// Orders in all.
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub orders: u32,
+    /// Measures a second time with so many ended orders stored, and compares.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    pub stored: u32,
 }
 
 /// Options of `bench proxy`.

@@ -1,4 +1,5 @@
-//! Orders through the gateway, closed loop: first how fast they are accepted, then how fast they are carried to their end.
+//! Orders through the gateway, closed loop: first how fast they are carried to their end, then how fast they are accepted. The
+//! first on request twice: with nothing stored but what it made itself, and with many ended orders stored.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -6,6 +7,7 @@ use std::process::ExitCode;
 use throughline_kit::client::GatewayClient;
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::id;
+use throughline_order::history::Past;
 use throughline_proto::order::v1 as proto;
 
 use super::load::{Measured, closed_loop};
@@ -19,6 +21,9 @@ use crate::seed::Seed;
 
 /// Ports for the measured platform where --port-base does not say.
 const PORT_BASE: u16 = 17_400;
+
+/// Customers of orders that are stored without having been.
+const PAST_SEED: u64 = 1;
 
 /// One offering with one pool: check, price, decompose, reserve, pay (two calls, and the channel's), allocate, ship.
 const SEED: &str = "
@@ -36,25 +41,44 @@ stock:
   - {pool_code: bench-goods, kind: POOL_KIND_COUNTED, name: Bench goods, quantity: 100000000}
 ";
 
+/// What was measured.
+struct Figures {
+    /// Without stored orders, where both ways were asked for.
+    before: Option<Measured>,
+    completed: Measured,
+    accepted: Measured,
+    spent: Costs,
+}
+
 pub(super) async fn run(session: &Session, options: OrdersBench) -> Result<ExitCode, Error> {
     let roles = Roles::start(session.common.port_base.unwrap_or(PORT_BASE)).await?;
     Seed::parse(SEED)?.load(&roles.client("operator")?).await?;
     let channel = roles.client("demo-channel")?;
     let in_flight = usize::from(options.in_flight);
+    let orders = u64::from(options.orders);
 
     // Warm: connections, statements, memory.
-    complete(&channel, u64::from(options.orders / 10).max(1), in_flight, "warm").await?;
-    let before = cpu(&roles);
-    let completed = complete(&channel, options.orders.into(), in_flight, "complete").await?;
-    let spent = cost(&roles, &before, completed.done);
-    let accepted = accept(&channel, options.orders.into(), in_flight).await?;
-
-    if session.console.is_json() {
-        show_json(session.console, options, &completed, &accepted, &spent);
-    } else {
-        show(session.console, options, &completed, &accepted, &spent);
+    complete(&channel, (orders / 10).max(1), in_flight, "warm").await?;
+    let mut before = None;
+    if options.stored > 0 {
+        before = Some(complete(&channel, orders, in_flight, "before").await?);
+        let past = Past { orders: options.stored.into(), seed: PAST_SEED };
+        past.write(&roles.storage(Role::Order)).await?;
+        complete(&channel, (orders / 10).max(1), in_flight, "warm-again").await?;
     }
-    let clean = completed.failed + accepted.failed == 0;
+    let cpu_before = cpu(&roles);
+    let completed = complete(&channel, orders, in_flight, "complete").await?;
+    let spent = cost(&roles, &cpu_before, completed.done);
+    let accepted = accept(&channel, orders, in_flight).await?;
+
+    let figures = Figures { before, completed, accepted, spent };
+    if session.console.is_json() {
+        show_json(session.console, options, &figures);
+    } else {
+        show(session.console, options, &figures);
+    }
+    let all = figures.before.iter().chain([&figures.completed, &figures.accepted]);
+    let clean = all.map(|measured| measured.failed).sum::<u64>() == 0;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -121,15 +145,9 @@ fn cost(roles: &Roles, before: &BTreeMap<Role, u64>, orders: u64) -> Costs {
         .collect()
 }
 
-fn show(
-    console: Console,
-    options: OrdersBench,
-    completed: &Measured,
-    accepted: &Measured,
-    spent: &Costs,
-) {
+fn show(console: Console, options: OrdersBench, figures: &Figures) {
     let micros = |value: u64| span(i64::try_from(value).unwrap_or(i64::MAX));
-    for (what, measured) in [("completed", completed), ("accepted", accepted)] {
+    let line = |what: &str, measured: &Measured| {
         console.line(format!(
             "{what:<10} {:>8.0}/s   p50 {:>9}   p99 {:>9}   {} orders, {} in flight, {} failed",
             measured.rate(),
@@ -139,8 +157,16 @@ fn show(
             options.in_flight,
             measured.failed
         ));
+    };
+    if let Some(before) = &figures.before {
+        line("completed", before);
+        let (stored, ratio) = (options.stored, figures.completed.rate() / before.rate());
+        console.line(format!("with {stored} orders stored, {ratio:.2} of that:"));
     }
+    line("completed", &figures.completed);
+    line("accepted", &figures.accepted);
     console.line("");
+    let spent = &figures.spent;
     let rows: Vec<[String; 3]> = spent
         .iter()
         .map(|(role, cpu, resident)| {
@@ -153,13 +179,7 @@ fn show(
     console.line(format!("all roles: {cpu} µs, {} MiB", resident / 1024));
 }
 
-fn show_json(
-    console: Console,
-    options: OrdersBench,
-    completed: &Measured,
-    accepted: &Measured,
-    spent: &Costs,
-) {
+fn show_json(console: Console, options: OrdersBench, figures: &Figures) {
     let measured = |m: &Measured| {
         serde_json::json!({
             "per_second": m.rate(),
@@ -169,7 +189,8 @@ fn show_json(
             "failed": m.failed,
         })
     };
-    let roles: Vec<serde_json::Value> = spent
+    let roles: Vec<serde_json::Value> = figures
+        .spent
         .iter()
         .map(|(role, cpu, resident)| {
             serde_json::json!({
@@ -179,8 +200,10 @@ fn show_json(
         .collect();
     let report = serde_json::json!({
         "in_flight": options.in_flight,
-        "completed": measured(completed),
-        "accepted": measured(accepted),
+        "stored": options.stored,
+        "completed_before": figures.before.as_ref().map(measured),
+        "completed": measured(&figures.completed),
+        "accepted": measured(&figures.accepted),
         "roles": roles,
     });
     console.line(report.to_string());

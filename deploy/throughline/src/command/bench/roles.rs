@@ -8,6 +8,7 @@ use throughline_gateway::load_key;
 use throughline_kit::client::{CallContext, GatewayClient, GatewayConfig};
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::id;
+use throughline_kit::storage::StorageConfig;
 use throughline_proto::gateway::v1::ListServicesRequest;
 use throughline_proto::gateway::v1::registry_service_client::RegistryServiceClient;
 
@@ -81,6 +82,11 @@ impl Roles {
     pub(super) fn direct(&self, role: Role) -> Result<GatewayClient, Error> {
         let uri = format!("http://{LISTEN}:{}", self.port_base + role.port_offset());
         GatewayClient::new(&GatewayConfig { uri, api_key: "none".to_owned() })
+    }
+
+    /// Where a role stores.
+    pub(super) fn storage(&self, role: Role) -> StorageConfig {
+        StorageConfig::Sqlite(self.directory.join(format!("{}.db", role.name())))
     }
 
     /// Address of a role.
