@@ -270,7 +270,7 @@ pub enum BenchCommand {
 }
 
 /// Options of `bench orders`.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct OrdersBench {
     /// Orders on the way at a time.
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -281,6 +281,9 @@ pub struct OrdersBench {
     /// Measures a second time with so many ended orders stored, and compares.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub stored: u32,
+    /// Directory where `npm ci` installed Restate (deploy/bench/restate): as many orders there afterwards, and compares.
+    #[arg(long, value_name = "DIR")]
+    pub restate: Option<PathBuf>,
 }
 
 /// Options of `bench proxy`.

@@ -12,6 +12,7 @@ mod machine;
 mod orders;
 mod peer;
 mod proxy;
+mod restate;
 mod roles;
 
 pub(super) async fn run(session: &Session, command: BenchCommand) -> Result<ExitCode, Error> {

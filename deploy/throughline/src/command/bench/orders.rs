@@ -12,6 +12,7 @@ use throughline_proto::order::v1 as proto;
 
 use super::load::{Measured, closed_loop};
 use super::machine::{cpu_micros, resident_kib};
+use super::restate::{Outcome, Restate};
 use super::roles::Roles;
 use crate::args::{OrdersBench, Role};
 use crate::connection::Session;
@@ -48,6 +49,8 @@ struct Figures {
     completed: Measured,
     accepted: Measured,
     spent: Costs,
+    /// At Restate, where that was asked for.
+    peer: Option<Outcome>,
 }
 
 pub(super) async fn run(session: &Session, options: OrdersBench) -> Result<ExitCode, Error> {
@@ -71,13 +74,20 @@ pub(super) async fn run(session: &Session, options: OrdersBench) -> Result<ExitC
     let spent = cost(&roles, &cpu_before, completed.done);
     let accepted = accept(&channel, orders, in_flight).await?;
 
-    let figures = Figures { before, completed, accepted, spent };
+    drop(roles);
+    let peer = match &options.restate {
+        Some(installed) => Some(Restate::start(installed).await?.measure(orders, in_flight).await?),
+        None => None,
+    };
+    let figures = Figures { before, completed, accepted, spent, peer };
     if session.console.is_json() {
-        show_json(session.console, options, &figures);
+        show_json(session.console, &options, &figures);
     } else {
-        show(session.console, options, &figures);
+        show(session.console, &options, &figures);
     }
-    let all = figures.before.iter().chain([&figures.completed, &figures.accepted]);
+    let peer = figures.peer.iter().flat_map(|peer| [&peer.completed, &peer.accepted]);
+    let own = figures.before.iter().chain([&figures.completed, &figures.accepted]);
+    let all = own.chain(peer);
     let clean = all.map(|measured| measured.failed).sum::<u64>() == 0;
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -145,7 +155,7 @@ fn cost(roles: &Roles, before: &BTreeMap<Role, u64>, orders: u64) -> Costs {
         .collect()
 }
 
-fn show(console: Console, options: OrdersBench, figures: &Figures) {
+fn show(console: Console, options: &OrdersBench, figures: &Figures) {
     let micros = |value: u64| span(i64::try_from(value).unwrap_or(i64::MAX));
     let line = |what: &str, measured: &Measured| {
         console.line(format!(
@@ -177,9 +187,19 @@ fn show(console: Console, options: OrdersBench, figures: &Figures) {
     let cpu: u64 = spent.iter().map(|(_, cpu, _)| cpu).sum();
     let resident: u64 = spent.iter().map(|(_, _, resident)| resident).sum();
     console.line(format!("all roles: {cpu} µs, {} MiB", resident / 1024));
+    if let Some(peer) = &figures.peer {
+        console.line("");
+        console.line("restate, a durable handler that calls eight others:");
+        line("completed", &peer.completed);
+        line("accepted", &peer.accepted);
+        let ([server, handlers], resident) = (peer.cpu, peer.resident_kib / 1024);
+        console.line(format!("server {server} µs, handlers {handlers} µs, {resident} MiB"));
+        let ratio = figures.completed.rate() / peer.completed.rate();
+        console.line(format!("completed: {ratio:.1} of restate's"));
+    }
 }
 
-fn show_json(console: Console, options: OrdersBench, figures: &Figures) {
+fn show_json(console: Console, options: &OrdersBench, figures: &Figures) {
     let measured = |m: &Measured| {
         serde_json::json!({
             "per_second": m.rate(),
@@ -205,6 +225,13 @@ fn show_json(console: Console, options: OrdersBench, figures: &Figures) {
         "completed": measured(&figures.completed),
         "accepted": measured(&figures.accepted),
         "roles": roles,
+        "restate": figures.peer.as_ref().map(|peer| serde_json::json!({
+            "completed": measured(&peer.completed),
+            "accepted": measured(&peer.accepted),
+            "server_cpu_us_per_order": peer.cpu[0],
+            "handlers_cpu_us_per_order": peer.cpu[1],
+            "resident_kib": peer.resident_kib,
+        })),
     });
     console.line(report.to_string());
 }
