@@ -65,7 +65,9 @@ impl Acceptance {
             }
         };
         let sale = submission.sale.take().map(|wish| self.sale_claim(wish));
-        let order = self.new_order(caller, submission, template);
+        // What becomes of a cart belongs to the channel of the cart, whoever checks it out.
+        let channel = cart.as_ref().map_or(caller.name.as_str(), CartEnd::channel).to_owned();
+        let order = self.new_order(caller, channel, submission, template);
         let accept = Accept { order, sale, cart, webhooks: self.webhooks.clone() };
         // Beside the call: a caller that goes away must not leave a stored order that nobody owns.
         let this = self.clone();
@@ -121,11 +123,17 @@ impl Acceptance {
         self.templates.of_order(name).ok_or_else(|| missing().into())
     }
 
-    fn new_order(&self, caller: &Caller, submission: Submission, template: Pinned) -> Order {
+    fn new_order(
+        &self,
+        caller: &Caller,
+        channel: String,
+        submission: Submission,
+        template: Pinned,
+    ) -> Order {
         let now = self.clock.now();
         let mut order = Order {
             id: OrderId::generate(),
-            channel: caller.name.clone(),
+            channel,
             channel_order_id: submission.channel_order_id,
             customer: submission.customer,
             items: submission.items.into(),

@@ -75,7 +75,8 @@ impl CheckOut {
         if !owner.is_empty() && *owner != submission.customer.id {
             return Err(CartError::CustomerDiffers.into());
         }
-        Ok((submission, CartEnd { target, clock: self.clock.clone() }))
+        let channel = cart.head.channel;
+        Ok((submission, CartEnd { target, channel, clock: self.clock.clone() }))
     }
 }
 
@@ -99,10 +100,16 @@ fn submit_request(request: proto::CheckOutCartRequest, cart: &Cart) -> proto::Su
 #[derive(Clone, Debug)]
 pub(crate) struct CartEnd {
     target: Target,
+    channel: String,
     clock: Clock,
 }
 
 impl CartEnd {
+    /// Channel that the cart belongs to.
+    pub(crate) fn channel(&self) -> &str {
+        &self.channel
+    }
+
     /// Reads the cart, which must be as the order was made of it. Writes nothing.
     pub(crate) async fn load(&self, tx: &mut Tx) -> Result<Cart, Error> {
         let cart = self.target.load(tx).await?;

@@ -6,7 +6,7 @@ use throughline_proto::order::v1::{CartState, CheckOutCartRequest, FailurePolicy
 
 use crate::carts::{add, addition, create, line, read};
 use crate::fixture::Center;
-use crate::requests::{error, from_channel, hall, mugs, reason, wrong_fields};
+use crate::requests::{error, from_channel, hall, mugs, operator, reason, wrong_fields};
 
 fn check_out(cart: &proto::Cart) -> CheckOutCartRequest {
     let like = mugs(1);
@@ -129,3 +129,20 @@ on_each_database!(what_is_refused_leaves_the_cart_as_it_was, async |mut center: 
     assert_eq!(reason(refused), "CART_NOT_ACTIVE");
     center
 });
+
+on_each_database!(
+    what_an_operator_checks_out_belongs_to_the_channel_of_the_cart,
+    async |mut center: Center| {
+        let cart = filled(&mut center).await;
+        let request = check_out(&cart);
+        let number = request.channel_order_id.clone();
+        let answer = center.carts.check_out_cart(operator(request.clone())).await;
+        let answer = answer.expect("checked out").into_inner();
+        let order = center.ends(&answer.order_id, OrderState::Completed).await;
+        assert_eq!((order.channel.as_str(), order.channel_order_id), ("hall", number));
+        assert_eq!(orders(&center).await, 1, "its channel sees it");
+        let again = center.carts.check_out_cart(operator(request)).await.expect("the same");
+        assert_eq!(again.into_inner(), answer);
+        center
+    }
+);
