@@ -19,6 +19,7 @@ use throughline_proto::order::v1::order_service_server::OrderServiceServer;
 use throughline_proto::order::v1::step_callback_service_server::StepCallbackServiceServer;
 use throughline_proto::order::v1::task_service_server::TaskServiceServer;
 use throughline_proto::order::v1::template_service_server::TemplateServiceServer;
+use tokio::sync::Semaphore;
 
 use crate::acceptance::Acceptance;
 use crate::bulk::{BulkQuery, Bulks, Runner};
@@ -28,7 +29,7 @@ use crate::engine::{Engine, EngineParts};
 use crate::operations::Operations;
 use crate::payment_news::PaymentNews;
 use crate::peers::{PeerParts, Peers, Reflection};
-use crate::publishing::Publishing;
+use crate::publishing::{MAX_TEMPLATES_AT_WORK, Publishing};
 use crate::query::Query;
 use crate::rating::Ratings;
 use crate::rehearsal::Rehearsal;
@@ -122,6 +123,7 @@ impl Ground {
             idempotency: self.idempotency.clone(),
             reflection: Reflection { client: self.client.clone() },
             clock: self.clock.clone(),
+            turns: Arc::new(Semaphore::new(MAX_TEMPLATES_AT_WORK)),
         }
     }
 

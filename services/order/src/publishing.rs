@@ -10,6 +10,7 @@ use throughline_kit::identity::Caller;
 use throughline_kit::paging::Page;
 use throughline_proto::order::v1 as proto;
 use throughline_proto::prost_reflect::DescriptorPool;
+use tokio::sync::Semaphore;
 
 use crate::convert;
 use crate::error::{DOMAIN, OrderError};
@@ -23,6 +24,9 @@ const ROLLBACK: &str = "throughline.order.v1.TemplateService/RollbackTemplate";
 /// Characters of a reason at most.
 const MAX_REASON_LENGTH: usize = 200;
 
+/// Documents that are compiled or played at a time: on a small machine this leaves a processor to those who serve calls.
+pub(crate) const MAX_TEMPLATES_AT_WORK: usize = 1;
+
 /// What authors do with templates.
 #[derive(Clone, Debug)]
 pub(crate) struct Publishing {
@@ -34,6 +38,8 @@ pub(crate) struct Publishing {
     pub(crate) reflection: Reflection,
     /// Time.
     pub(crate) clock: Clock,
+    /// Turns of [`MAX_TEMPLATES_AT_WORK`].
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 /// A document that was compiled, or what is wrong with it; and the descriptors that it needs besides the platform's.
@@ -54,19 +60,40 @@ impl Publishing {
 
     /// Compiles a document. Capabilities that the platform does not know are looked up at the gateway.
     pub(crate) async fn compile(&self, source: &str) -> Result<Checked, Error> {
-        if source.len() > MAX_TEMPLATE_BYTES {
-            return Ok((compile(source, 1, &Capabilities::default()), DescriptorPool::new()));
-        }
-        let known = Capabilities::default();
-        let first = compile(source, 1, &known);
+        let (first, known) = self.compile_knowing(source, Capabilities::default()).await?;
         let missing = known.missing();
-        if missing.is_empty() {
+        // What is too large is not read at all: nothing of it is looked up.
+        if missing.is_empty() || source.len() > MAX_TEMPLATE_BYTES {
             return Ok((first.and_then(|read| self.with_reversal(read)), DescriptorPool::new()));
         }
         let others = self.reflection.descriptors(&missing).await?;
-        let known = Capabilities::of(others.clone());
-        let second = compile(source, 1, &known);
+        let (second, _) = self.compile_knowing(source, Capabilities::of(others.clone())).await?;
         Ok((second.and_then(|read| self.with_reversal(read)), others))
+    }
+
+    async fn compile_knowing(
+        &self,
+        source: &str,
+        known: Capabilities,
+    ) -> Result<(Result<Template, Vec<Finding>>, Capabilities), Error> {
+        let source = source.to_owned();
+        self.beside(move || (compile(&source, 1, &known), known)).await
+    }
+
+    /// Does something beside what serves calls: to compile a document of the largest size, or to play one with the most costly
+    /// expressions, takes its time. Those that come together wait for each other, each in its turn.
+    pub(crate) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|cause| Error::internal(DOMAIN, cause))?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Held until it ends, though nobody waits for it any more.
+            let _turn = turn;
+            work()
+        });
+        done.await.map_err(|cause| Error::internal(DOMAIN, cause))
     }
 
     /// Refuses a template whose reversal is not published: it would be missed only when it is needed.
