@@ -75,6 +75,7 @@ fn retry(order: &mut Order, place: Place, was_refused: bool, next_at: Instant, f
     step.refusals += u32::from(was_refused);
     // Nothing of the refused call is waited for any more.
     step.token = None;
+    step.deadline = None;
     step.state = StepState::Retrying;
     step.next_at = Some(next_at);
     step.failure = Some(failure.clone());
@@ -103,8 +104,9 @@ fn apply_step(order: &mut Order, event: &Event, now: Instant) {
             step.task.clone_from(task);
             step.begin_reminding(now);
         }
-        Event::StepWaiting { place, token, next_at } => {
+        Event::StepWaiting { place, token, next_at, overdue_at } => {
             let step = order.step_mut(*place);
+            step.deadline = *overdue_at;
             // To wait begins a new count of questions, and of reminders.
             if step.state == StepState::Waiting {
                 step.asks += 1;

@@ -16,7 +16,7 @@ use crate::operate::{operate, operate_each};
 use crate::order::{Order, OrderState, Place};
 use crate::rollup::rollup;
 use crate::signal::{MAX_KEPT_EVENTS, Signal};
-use crate::step::{STUCK_RETRY_DELAY, Step, StepState};
+use crate::step::{NEWS_OVERDUE, STUCK_RETRY_DELAY, Step, StepState};
 use crate::template::{Activity, EvaluationFailed, Reading, StepWork};
 
 /// What a decision depends on besides the order and the command.
@@ -224,17 +224,20 @@ fn settle_call(order: &Order, place: Place, outcome: &Outcome, now: Instant) -> 
             failure: failure.clone(),
         },
         Outcome::Declined(failure) => Event::StepFailed(place, failure.clone()),
+        Outcome::Pending { .. } if step.is_overdue(now) => overdue(order, place, now),
         Outcome::Pending { token, ask_at } => Event::StepWaiting {
             place,
             token: token.clone(),
             next_at: ask_at.filter(|at| *at > now).unwrap_or_else(|| now.plus(step.ask_delay())),
+            overdue_at: step.overdue_at(now),
         },
-        // The question was not answered: what is waited for is waited for still.
+        // The question was not answered: what is waited for is waited for still, until the time is up.
         Outcome::Unknown(_) | Outcome::NotAttempted(_) if step.state == StepState::Waiting => {
             Event::StepWaiting {
                 place,
                 token: step.token.clone().unwrap_or_default(),
                 next_at: now.plus(step.ask_delay()),
+                overdue_at: step.overdue_at(now),
             }
         }
         Outcome::NotAttempted(failure) if step.state == StepState::Unknown => {
@@ -266,7 +269,22 @@ fn cannot_go_back(order: &Order, place: Place) -> bool {
         .is_some_and(|index| order.business_orders[index].is_past_point_of_no_return())
 }
 
+/// A call that said that it was under way does not say in time how it ended: a person should look, and it is asked for, by the
+/// call that asks or else by the same call again.
+pub(crate) fn overdue(order: &Order, place: Place, now: Instant) -> Event {
+    let step = order.step(place);
+    // The first question follows at once, the others as usual.
+    let is_first = step.state == StepState::Waiting;
+    let next_at = if is_first { now } else { now.plus(step.ask_delay()) };
+    let message = "it said that it was under way, and did not say in time how it ended";
+    let failure = Failure::new(NEWS_OVERDUE, crate::error::DOMAIN, message);
+    Event::StepUnknown { place, next_at, failure }
+}
+
 fn unknown(order: &Order, place: Place, failure: &Failure, now: Instant) -> Event {
+    if order.step(place).is_overdue(now) {
+        return overdue(order, place, now);
+    }
     let next_at = now.plus(order.step(place).ask_delay());
     Event::StepUnknown { place, next_at, failure: failure.clone() }
 }

@@ -267,6 +267,8 @@ pub(crate) enum Event {
         token: String,
         /// When to ask.
         next_at: Instant,
+        /// When the news is overdue; `None` for what has an end of its own.
+        overdue_at: Option<Instant>,
     },
     /// A step's call did not happen and will be repeated.
     StepRetrying {

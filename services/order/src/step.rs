@@ -21,6 +21,10 @@ const UNDO_RETRY: Backoff =
 pub(crate) const STUCK_RETRY_DELAY: Duration = Duration::from_secs(3600);
 /// Repetitions after which a person should look.
 const ATTENTION_AFTER: u32 = 5;
+/// How long what is under way may take whose template does not say it.
+const USUAL_PENDING_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// Reason of a call that said that it was under way, and did not say in time how it ended.
+pub(crate) const NEWS_OVERDUE: &str = "NEWS_OVERDUE";
 
 /// How a step stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -362,7 +366,7 @@ impl Step {
             StepState::Retrying | StepState::Undoing => {
                 self.attempts.max(self.undo_attempts) > ATTENTION_AFTER
             }
-            StepState::Unknown => self.asks > ATTENTION_AFTER,
+            StepState::Unknown => self.asks > ATTENTION_AFTER || self.has_failed_with(NEWS_OVERDUE),
             StepState::Waiting => self.task.as_ref().is_some_and(|task| task.escalated),
             StepState::Scheduled
             | StepState::Running
@@ -370,6 +374,28 @@ impl Step {
             | StepState::Skipped
             | StepState::Undone => false,
         }
+    }
+
+    /// Its last failure has this reason.
+    pub(crate) fn has_failed_with(&self, reason: &str) -> bool {
+        self.failure.as_ref().is_some_and(|failure| failure.reason == reason)
+    }
+
+    /// When the news of its call is overdue, if the call says at `now` that it is under way. It is counted from the first time
+    /// that it said so: as long as its template says, else a day, or what its service level allows where that is longer. A
+    /// payer has a time of their own.
+    pub(crate) fn overdue_at(&self, now: Instant) -> Option<Instant> {
+        let definition = self.definition();
+        let breach = definition.sla.as_ref().map(|sla| sla.breach).unwrap_or_default();
+        let span = definition.pending_timeout.unwrap_or(USUAL_PENDING_TIMEOUT.max(breach));
+        let is_payer = self.activity() == Some(Activity::Pay);
+        self.deadline.or_else(|| Some(now.plus(span)).filter(|_| !is_payer))
+    }
+
+    /// It waits for the news of a call, or asks for them, longer than they may take.
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        let is_called = matches!(self.state, StepState::Waiting | StepState::Unknown);
+        is_called && !self.waits_inside() && self.deadline.is_some_and(|at| at <= now)
     }
 
     /// It begins to wait: reminders are counted anew.

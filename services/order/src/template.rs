@@ -204,6 +204,8 @@ pub(crate) struct StepDefinition {
     pub(crate) work: StepWork,
     /// How long one attempt (a call) or the whole (a wait, a person) may take.
     pub(crate) timeout: Option<Duration>,
+    /// How long a call may be under way after it said so; absent means the usual time.
+    pub(crate) pending_timeout: Option<Duration>,
     /// When it is tried again.
     pub(crate) retry: Retry,
     /// The call that undoes it.
@@ -324,6 +326,7 @@ impl StepDefinition {
             when: None,
             work: StepWork::Activity(activity),
             timeout: None,
+            pending_timeout: None,
             retry: Retry::default(),
             undo: None,
             on_unknown: None,

@@ -2,6 +2,7 @@
 
 use throughline_kit::clock::Instant;
 
+use crate::decide;
 use crate::event::{Event, Gain};
 use crate::failure::Failure;
 use crate::order::{Order, Place};
@@ -16,6 +17,12 @@ pub(super) fn passed(order: &Order, now: Instant) -> Option<Vec<Event>> {
     };
     if let Some((place, step)) = open().find(late) {
         return Some(vec![deadline(place, step)]);
+    }
+    let overdue = |(place, step): &(Place, &Step)| {
+        step.state == StepState::Waiting && step.is_overdue(now) && !order.is_held(*place)
+    };
+    if let Some((place, _)) = open().find(overdue) {
+        return Some(vec![decide::overdue(order, place, now)]);
     }
     let late = open().find_map(|(place, step)| {
         let sla = sla(step, now);

@@ -47,6 +47,7 @@ mod forecasting;
 mod groups;
 mod outages;
 mod outside;
+mod overdue;
 mod parts;
 mod pausing;
 mod pausing_all;

@@ -53,7 +53,7 @@ impl Run {
     pub(super) fn tell(&mut self, standing: &[Hold]) -> Result<bool, String> {
         let order = Arc::clone(&self.stored);
         for (place, step) in order.places() {
-            if step.state == StepState::Waiting
+            if matches!(step.state, StepState::Waiting | StepState::Unknown)
                 && let Some(outcome) = self.world.finish(&order, place, Manner::Grant)
             {
                 let reference = reference(&order, place, Direction::Do);

@@ -32,9 +32,17 @@ impl Shape {
         match self {
             Self::Unclear => &[],
             Self::Call => &["remind"],
-            Self::Wait | Self::Manual => &["retry", "on_unknown", "substitute"],
-            Self::Timer => &["timeout", "retry", "on_unknown", "substitute", "undo", "remind"],
-            Self::Activity => &["on_unknown", "substitute", "undo"],
+            Self::Wait | Self::Manual => &["pending_timeout", "retry", "on_unknown", "substitute"],
+            Self::Timer => &[
+                "timeout",
+                "pending_timeout",
+                "retry",
+                "on_unknown",
+                "substitute",
+                "undo",
+                "remind",
+            ],
+            Self::Activity => &["pending_timeout", "on_unknown", "substitute", "undo"],
         }
     }
 
