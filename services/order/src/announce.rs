@@ -54,7 +54,7 @@ pub(crate) fn announce(order: &Order, event: &Event, now: Instant) -> Option<Ann
             let told = proto::OrderChanged { note: signal.event.clone(), ..changed(order) };
             Some(announcement("order.signalled", order, &told, now))
         }
-        Event::JeopardyFound { note } => {
+        Event::JeopardyFound { place: None, note } => {
             let told = proto::OrderChanged { note: note.clone(), ..changed(order) };
             Some(announcement("order.jeopardy", order, &told, now))
         }
@@ -89,6 +89,9 @@ fn step_event(order: &Order, event: &Event, now: Instant) -> Option<Announcement
         }
         Event::TaskEscalated { place, group } => {
             with("task.escalated", place, format!("to {group}"))
+        }
+        Event::JeopardyFound { place: Some(place), note } => {
+            with("step.jeopardy", place, note.clone())
         }
         Event::StepReminded(place) => Some(reminder(order, *place, now)),
         Event::SlaPassed { place, sla: SlaState::Breached } => plain("step.sla_breached", place),

@@ -377,8 +377,11 @@ fn apply_order(order: &mut Order, event: &Event, now: Instant) {
             order.priority = (order.priority + 1).min(MAX_PRIORITY);
         }
         Event::Forecast(at) => order.jeopardy_at = *at,
-        Event::JeopardyFound { .. } => {
-            order.in_jeopardy = true;
+        Event::JeopardyFound { place, .. } => {
+            match place {
+                None => order.in_jeopardy = true,
+                Some(place) => order.step_mut(*place).in_jeopardy = true,
+            }
             order.jeopardy_at = None;
         }
         Event::Dismissed { dismissal, failure } => {

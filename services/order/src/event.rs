@@ -386,8 +386,10 @@ pub(crate) enum Event {
     Urged,
     /// Without progress until then, the order will miss its promise.
     Forecast(Option<Instant>),
-    /// By what was measured, the order will miss its promise.
+    /// By what was measured, the order will miss its promise, or a step of it its service level.
     JeopardyFound {
+        /// The step; `None` for the order.
+        place: Option<Place>,
         /// What is expected, for a person.
         note: String,
     },

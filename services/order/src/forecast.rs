@@ -1,4 +1,5 @@
-//! When an order is likely to be complete: along its critical path, by what was measured of such steps.
+//! When an order is likely to be complete: along its critical path, by what was measured of such steps; and what will miss its
+//! promise or its service level by that.
 
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use throughline_kit::clock::Instant;
 use crate::business_order::{BusinessOrder, BusinessOrderState};
 use crate::duration::Measured;
 use crate::event::Event;
+use crate::mark::is_stuck_at;
 use crate::order::Order;
-use crate::step::{Step, StepState};
+use crate::step::{SlaState, Step, StepState};
 use crate::template::{Activity, StepWork, Timer};
 
 /// Half of all measured steps, in percent: what is to be expected.
@@ -85,13 +87,7 @@ impl Look<'_> {
         if !step.is_open() && step.state != StepState::Scheduled {
             return Some(Duration::ZERO);
         }
-        let usual = match &step.definition().work {
-            StepWork::Timer(Timer::For(span)) => Some(*span),
-            StepWork::Timer(Timer::Until(_)) => step.deadline.map(|at| at.since(self.now)),
-            StepWork::Call(_) | StepWork::Wait(_) | StepWork::Manual(_) | StepWork::Activity(_) => {
-                self.measured.quantile(template, &step.definition().id, self.percent)
-            }
-        };
+        let usual = self.usual(template, step);
         let since = step.started_at.map_or(Duration::ZERO, |at| self.now.since(at));
         // One that is only undone takes no time of its own.
         if step.activity().is_some_and(Activity::is_only_undone) {
@@ -100,19 +96,63 @@ impl Look<'_> {
         // What takes longer than usual is taken to be late for as long again: that it is overdue says that it is no usual one.
         usual.map(|usual| usual.abs_diff(since))
     }
+
+    /// How long such a step takes.
+    fn usual(&self, template: &str, step: &Step) -> Option<Duration> {
+        match &step.definition().work {
+            StepWork::Timer(Timer::For(span)) => Some(*span),
+            StepWork::Timer(Timer::Until(_)) => step.deadline.map(|at| at.since(self.now)),
+            StepWork::Call(_) | StepWork::Wait(_) | StepWork::Manual(_) | StepWork::Activity(_) => {
+                self.measured.quantile(template, &step.definition().id, self.percent)
+            }
+        }
+    }
+
+    /// When a step that stands still is expected to miss its service level, by the same reckoning: as soon as it is late for
+    /// half of what its service level leaves beyond the usual time.
+    fn misses_level_at(&self, template: &str, step: &Step) -> Option<Instant> {
+        let is_watched = is_stuck_at(step)
+            && step.is_open()
+            && step.state != StepState::UndoFailed
+            && step.sla != SlaState::Breached
+            && !step.in_jeopardy;
+        let sla = step.definition().sla.as_ref().filter(|_| is_watched)?;
+        let started = step.started_at?;
+        let usual = self.usual(template, step)?;
+        let is_certain = usual > sla.breach;
+        Some(if is_certain { started } else { started.plus((sla.breach + usual) / 2) })
+    }
 }
 
-/// What follows for the promise of an order.
+/// What follows for the promise of an order, and for the service levels of its steps.
 pub(crate) fn watch(order: &Order, measured: &Measured, now: Instant) -> Option<Event> {
-    let promised = order.promised_at.filter(|_| !order.in_jeopardy && order.ended_at.is_none())?;
-    let remaining = remaining(order, measured, CAUTIOUS, now)?;
-    if now.plus(remaining) > promised {
-        let late = now.plus(remaining).since(promised);
-        let note = format!("expected {} s after the promised time", late.as_secs());
-        return Some(Event::JeopardyFound { note });
+    if order.ended_at.is_some() {
+        return None;
     }
-    let latest = now.plus(promised.since(now).saturating_sub(remaining));
-    // Looked at again when the time is up that is left for what is under way.
-    let at = Some(latest.max(now.plus(Duration::from_secs(1))));
-    (order.jeopardy_at != at).then_some(Event::Forecast(at))
+    let look = Look { measured, percent: CAUTIOUS, now };
+    let mut next: Option<Instant> = None;
+    for (place, step) in order.places() {
+        let template = order.template_of(place.business_order);
+        let Some(at) = look.misses_level_at(template, step) else { continue };
+        if at <= now {
+            let breach = step.definition().sla.as_ref().map(|sla| sla.breach).unwrap_or_default();
+            let note = format!("expected to take longer than the {} s allowed", breach.as_secs());
+            return Some(Event::JeopardyFound { place: Some(place), note });
+        }
+        next = next.into_iter().chain([at]).min();
+    }
+    if let Some(promised) = order.promised_at.filter(|_| !order.in_jeopardy)
+        && let Some(remaining) = remaining(order, measured, CAUTIOUS, now)
+    {
+        if now.plus(remaining) > promised {
+            let late = now.plus(remaining).since(promised);
+            let note = format!("expected {} s after the promised time", late.as_secs());
+            return Some(Event::JeopardyFound { place: None, note });
+        }
+        let latest = now.plus(promised.since(now).saturating_sub(remaining));
+        // Looked at again when the time is up that is left for what is under way.
+        let at = latest.max(now.plus(Duration::from_secs(1)));
+        next = next.into_iter().chain([at]).min();
+    }
+    (order.jeopardy_at != next).then_some(Event::Forecast(next))
 }

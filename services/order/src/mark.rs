@@ -9,7 +9,7 @@ use crate::step::{Step, StepState};
 /// A person should look at the order.
 pub(crate) const ATTENTION: &str = "attention";
 
-/// The order will miss its promise.
+/// The order will miss its promise, or a step of it its service level.
 pub(crate) const JEOPARDY: &str = "jeopardy";
 /// The money of the order is not what it should be.
 pub(crate) const FEE: &str = "fee";
@@ -60,7 +60,7 @@ fn marks(order: &Order) -> BTreeSet<String> {
     if order.needs_attention() {
         marks.insert(ATTENTION.to_owned());
     }
-    if order.in_jeopardy {
+    if order.is_in_jeopardy() {
         marks.insert(JEOPARDY.to_owned());
     }
     for (place, step) in order.places() {

@@ -231,7 +231,7 @@ pub(crate) struct Order {
     /// When the customer was promised that it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) promised_at: Option<Instant>,
-    /// Without progress until then, it will miss its promise.
+    /// Without progress until then, it will miss its promise, or a step its service level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) jeopardy_at: Option<Instant>,
     /// By what was measured, it will miss its promise.
@@ -437,6 +437,11 @@ impl Order {
             && !is_leaving
             && self.sale.is_none()
             && !self.steps.iter().any(is_for_good)
+    }
+
+    /// By what was measured, it will miss its promise, or a step that is under way its service level.
+    pub(crate) fn is_in_jeopardy(&self) -> bool {
+        self.in_jeopardy || self.places().any(|(_, step)| step.in_jeopardy && step.is_open())
     }
 
     /// A person should look.

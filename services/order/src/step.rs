@@ -181,6 +181,9 @@ pub(crate) struct Step {
     /// Against its service level.
     #[serde(default, skip_serializing_if = "is_kept")]
     pub(crate) sla: SlaState,
+    /// By what was measured, it will miss its service level.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) in_jeopardy: bool,
     /// Reminders of what it waits for, so far.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) reminders: u32,
@@ -225,6 +228,7 @@ impl Step {
             substituted: false,
             task: None,
             sla: SlaState::Kept,
+            in_jeopardy: false,
             reminders: 0,
             remind_at: None,
         }

@@ -284,6 +284,7 @@ fn step(step: &Step) -> proto::Step {
         reference: String::new(),
         sla_warned: step.sla >= SlaState::Warned,
         sla_breached: step.sla == SlaState::Breached,
+        jeopardy: step.in_jeopardy,
         reminder_count: i32::try_from(step.reminders).unwrap_or(i32::MAX),
     }
 }

@@ -8,11 +8,13 @@ use throughline_proto::order::v1::{OrderState, StepOutcome, StepState};
 use throughline_proto::r#type::v1::OperationOutcome;
 
 use crate::fixture::Center;
+use crate::flows::{WAIT, business, with};
 use crate::outside::Behavior;
-use crate::requests::{hall, one_plan, operator, stands};
+use crate::pausing::one_visit;
+use crate::requests::{hall, one_plan, operator, stands, step};
 
-/// How long provisioning takes in these tests, in seconds.
-const USUAL_S: u64 = 3_600;
+/// How long provisioning takes in these tests, in seconds: within its service level.
+const USUAL_S: u64 = 1_200;
 
 /// An order whose activation takes its time; its id, and our reference of the activation.
 async fn slow(center: &mut Center, promise: Option<Instant>) -> (String, String) {
@@ -68,3 +70,59 @@ on_each_database!(who_will_miss_a_promise_is_told_of_before, async |mut center: 
     assert_eq!(jeopardized(&center).await, Vec::<String>::new());
     center
 });
+
+/// A visit is waited for; how long it took is how long it usually takes.
+async fn visited_after(center: &mut Center, minutes: u64) {
+    let id = center.submit(one_visit()).await;
+    center.stands(&id, "visit", "visited", StepState::Waiting).await;
+    center.advance(60 * minutes);
+    center.signal(&id, "visit.done").await.expect("taken");
+    center.ends(&id, OrderState::Completed).await;
+}
+
+on_each_database!(
+    a_step_that_will_miss_its_service_level_is_told_of_before,
+    async |mut center: Center| {
+        let visit = with(WAIT, "sla: { warn: 15m, breach: 60m }");
+        center.publish(&business("home-visit", &[&visit])).await;
+        visited_after(&mut center, 20).await;
+        let id = center.submit(one_visit()).await;
+        center.stands(&id, "visit", "visited", StepState::Waiting).await;
+        // Late for half of what is left beyond the usual time: at the 40th minute, or a little later as classes are coarse.
+        center.advance(38 * 60);
+        let warned = |order: &_| step(order, "visit", "visited").sla_warned;
+        let order = center.until(&id, "it is warned of", warned).await;
+        assert!(!step(&order, "visit", "visited").jeopardy, "{order:#?}");
+        center.advance(4 * 60);
+        let endangered = |order: &_| step(order, "visit", "visited").jeopardy;
+        let order = center.until(&id, "a step is in jeopardy", endangered).await;
+        assert!(!step(&order, "visit", "visited").sla_breached);
+        assert!(!order.jeopardy, "nothing was promised of the order");
+        assert_eq!(jeopardized(&center).await, [id.as_str()]);
+        let told = center.told("step.jeopardy").await;
+        assert_eq!((told.order_id.as_str(), told.step_id.as_str()), (&*id, "visited"));
+        let center = center.restart().await;
+        assert!(endangered(&center.get(&id).await));
+        center.signal(&id, "visit.done").await.expect("taken");
+        center.ends(&id, OrderState::Completed).await;
+        assert_eq!(jeopardized(&center).await, Vec::<String>::new());
+        center
+    }
+);
+
+on_each_database!(
+    a_step_that_usually_takes_longer_than_it_may_is_in_jeopardy_at_once,
+    async |mut center: Center| {
+        let visit = with(WAIT, "sla: { warn: 15m, breach: 60m }");
+        center.publish(&business("home-visit", &[&visit])).await;
+        visited_after(&mut center, 90).await;
+        let id = center.submit(one_visit()).await;
+        center.stands(&id, "visit", "visited", StepState::Waiting).await;
+        let endangered = |order: &_| step(order, "visit", "visited").jeopardy;
+        center.until(&id, "a step is in jeopardy", endangered).await;
+        assert_eq!(jeopardized(&center).await, [id.as_str()]);
+        center.signal(&id, "visit.done").await.expect("taken");
+        center.ends(&id, OrderState::Completed).await;
+        center
+    }
+);

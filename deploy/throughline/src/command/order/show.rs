@@ -76,6 +76,11 @@ fn facts(order: &proto::CustomerOrder) -> Vec<String> {
         let missed = if order.jeopardy { ", which it will miss by what was measured" } else { "" };
         lines.push(format!("promised  {}{missed}", date_time(Some(promise))));
     }
+    let endangered = endangered(order);
+    if !endangered.is_empty() {
+        let steps = endangered.join(", ");
+        lines.push(format!("jeopardy  {steps}: longer than allowed by what was measured"));
+    }
     if order.urge_count > 0 {
         lines.push(format!("urged     {} times", order.urge_count));
     }
@@ -86,6 +91,13 @@ fn facts(order: &proto::CustomerOrder) -> Vec<String> {
         lines.push(format!("unread    {}: {}", reason(failure), failure.message));
     }
     lines
+}
+
+/// Steps that will miss their service level by what was measured.
+fn endangered(order: &proto::CustomerOrder) -> Vec<&str> {
+    let steps = order.steps.iter().chain(order.business_orders.iter().flat_map(|one| &one.steps));
+    let steps = steps.filter(|step| step.jeopardy && super::is_open(step.state()));
+    steps.map(|step| step.step_id.as_str()).collect()
 }
 
 /// Pauses that are in force, each on a line.
