@@ -10,7 +10,7 @@
 //!
 //! It owns: starting and stopping ([`server`], [`task`]), the way to others ([`client`], [`feed`], [`registration`]), storage on SQLite
 //! and PostgreSQL with group commit ([`storage`]), events ([`outbox`]), first answers ([`idempotency`]), and the small types
-//! that all contracts share ([`id`], [`money`], [`clock`], [`paging`], [`error`]). It does not own any rule of a center.
+//! that all contracts share ([`id`], [`money`], [`clock`], [`paging`], [`error`], [`text`]). It does not own any rule of a center.
 
 pub mod backoff;
 pub mod client;
@@ -35,6 +35,7 @@ pub mod task;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
 
 pub use serde;
 pub use sqlx::Row;

@@ -55,23 +55,13 @@ pub(crate) enum DeliveryState {
     Unknown,
 }
 
-impl DeliveryState {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Dispatching => "DISPATCHING",
-            Self::Accepted => "ACCEPTED",
-            Self::Undeliverable => "UNDELIVERABLE",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Dispatching, Self::Accepted, Self::Undeliverable, Self::Unknown]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(DeliveryState {
+    Pending: "PENDING",
+    Dispatching: "DISPATCHING",
+    Accepted: "ACCEPTED",
+    Undeliverable: "UNDELIVERABLE",
+    Unknown: "UNKNOWN",
+});
 
 /// The try to reach the recipient.
 #[derive(Clone, PartialEq, Eq)]

@@ -62,26 +62,13 @@ pub(crate) enum BulkState {
     Cancelled,
 }
 
-impl BulkState {
-    /// All, as they are stored.
-    const TEXTS: [(Self, &'static str); 5] = [
-        (Self::Collecting, "COLLECTING"),
-        (Self::Running, "RUNNING"),
-        (Self::Paused, "PAUSED"),
-        (Self::Completed, "COMPLETED"),
-        (Self::Cancelled, "CANCELLED"),
-    ];
-
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        let found = Self::TEXTS.iter().find(|(state, _)| *state == self);
-        found.map(|(_, text)| *text).expect("every state is in the table")
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::TEXTS.iter().find(|(_, known)| *known == text).map(|(state, _)| *state)
-    }
-}
+throughline_kit::define_texts!(BulkState {
+    Collecting: "COLLECTING",
+    Running: "RUNNING",
+    Paused: "PAUSED",
+    Completed: "COMPLETED",
+    Cancelled: "CANCELLED",
+});
 
 /// How an order of a bulk stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,20 +81,7 @@ pub(crate) enum Outcome {
     Refused,
 }
 
-impl Outcome {
-    const TEXTS: [(Self, &'static str); 3] =
-        [(Self::Left, "LEFT"), (Self::Done, "DONE"), (Self::Refused, "REFUSED")];
-
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        let found = Self::TEXTS.iter().find(|(outcome, _)| *outcome == self);
-        found.map(|(_, text)| *text).expect("every outcome is in the table")
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::TEXTS.iter().find(|(_, known)| *known == text).map(|(outcome, _)| *outcome)
-    }
-}
+throughline_kit::define_texts!(Outcome { Left: "LEFT", Done: "DONE", Refused: "REFUSED" });
 
 /// One bulk.
 #[derive(Clone, Debug, PartialEq)]

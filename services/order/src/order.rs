@@ -157,25 +157,21 @@ pub(crate) enum OrderState {
 }
 
 impl OrderState {
-    /// All states with the text that is stored.
-    const TEXTS: [(Self, &'static str); 11] = [
-        (Self::Acknowledged, "ACKNOWLEDGED"),
-        (Self::Rejected, "REJECTED"),
-        (Self::Pending, "PENDING"),
-        (Self::InProgress, "IN_PROGRESS"),
-        (Self::PendingCancellation, "PENDING_CANCELLATION"),
-        (Self::AssessingChange, "ASSESSING_CHANGE"),
-        (Self::Held, "HELD"),
-        (Self::Completed, "COMPLETED"),
-        (Self::Partial, "PARTIAL"),
-        (Self::Failed, "FAILED"),
-        (Self::Cancelled, "CANCELLED"),
-    ];
-
     /// The text that is stored.
     pub(crate) fn as_str(self) -> &'static str {
-        let found = Self::TEXTS.iter().find(|(state, _)| *state == self);
-        found.map(|(_, text)| *text).expect("every state is in the table")
+        match self {
+            Self::Acknowledged => "ACKNOWLEDGED",
+            Self::Rejected => "REJECTED",
+            Self::Pending => "PENDING",
+            Self::InProgress => "IN_PROGRESS",
+            Self::PendingCancellation => "PENDING_CANCELLATION",
+            Self::AssessingChange => "ASSESSING_CHANGE",
+            Self::Held => "HELD",
+            Self::Completed => "COMPLETED",
+            Self::Partial => "PARTIAL",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+        }
     }
 
     /// The state with that text.

@@ -53,23 +53,9 @@ pub(crate) enum Decision {
     Whole,
 }
 
-impl Decision {
-    /// All, as they stand in the form.
-    pub(crate) const TEXTS: [(Self, &'static str); 4] = [
-        (Self::Retry, "RETRY"),
-        (Self::Skip, "SKIP"),
-        (Self::Branch, "BRANCH"),
-        (Self::Whole, "WHOLE"),
-    ];
-
-    /// As it stands in the form.
-    pub(crate) fn as_str(self) -> &'static str {
-        let found = Self::TEXTS.iter().find(|(decision, _)| *decision == self);
-        found.map(|(_, text)| *text).expect("every decision is in the table")
-    }
-
-    /// Reads a decision from the form.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::TEXTS.iter().find(|(_, known)| *known == text).map(|(decision, _)| *decision)
-    }
-}
+throughline_kit::define_texts!(Decision {
+    Retry: "RETRY",
+    Skip: "SKIP",
+    Branch: "BRANCH",
+    Whole: "WHOLE",
+});

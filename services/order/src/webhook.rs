@@ -87,22 +87,11 @@ pub(crate) enum WebhookState {
     Disabled,
 }
 
-impl WebhookState {
-    /// All states with the text that is stored.
-    const TEXTS: [(Self, &'static str); 3] =
-        [(Self::Active, "ACTIVE"), (Self::Paused, "PAUSED"), (Self::Disabled, "DISABLED")];
-
-    /// The text that is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        let found = Self::TEXTS.iter().find(|(state, _)| *state == self);
-        found.map(|(_, text)| *text).expect("every state is in the table")
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::TEXTS.iter().find(|(_, stored)| *stored == text).map(|(state, _)| *state)
-    }
-}
+throughline_kit::define_texts!(WebhookState {
+    Active: "ACTIVE",
+    Paused: "PAUSED",
+    Disabled: "DISABLED",
+});
 
 /// Where the events of a channel's orders go.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,20 +30,7 @@ pub(crate) enum ChannelName {
     Counter,
 }
 
-impl ChannelName {
-    /// As it is stored and sent.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Sandbox => "sandbox",
-            Self::Counter => "counter",
-        }
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Sandbox, Self::Counter].into_iter().find(|channel| channel.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(ChannelName { Sandbox: "sandbox", Counter: "counter" });
 
 /// Whether a successful attempt captures by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,20 +41,7 @@ pub(crate) enum CaptureMode {
     Manual,
 }
 
-impl CaptureMode {
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Automatic => "AUTOMATIC",
-            Self::Manual => "MANUAL",
-        }
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Automatic, Self::Manual].into_iter().find(|mode| mode.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(CaptureMode { Automatic: "AUTOMATIC", Manual: "MANUAL" });
 
 /// What is known of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,35 +62,15 @@ pub(crate) enum Outcome {
     NotAttempted,
 }
 
-impl Outcome {
-    const ALL: [Self; 7] = [
-        Self::Created,
-        Self::Pending,
-        Self::Unknown,
-        Self::Authorized,
-        Self::Captured,
-        Self::Declined,
-        Self::NotAttempted,
-    ];
-
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "CREATED",
-            Self::Pending => "PENDING",
-            Self::Unknown => "UNKNOWN",
-            Self::Authorized => "AUTHORIZED",
-            Self::Captured => "CAPTURED",
-            Self::Declined => "DECLINED",
-            Self::NotAttempted => "NOT_ATTEMPTED",
-        }
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(Outcome {
+    Created: "CREATED",
+    Pending: "PENDING",
+    Unknown: "UNKNOWN",
+    Authorized: "AUTHORIZED",
+    Captured: "CAPTURED",
+    Declined: "DECLINED",
+    NotAttempted: "NOT_ATTEMPTED",
+});
 
 /// What a channel says of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]

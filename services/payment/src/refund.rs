@@ -27,21 +27,11 @@ pub(crate) enum RefundState {
     Failed,
 }
 
-impl RefundState {
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Failed => "FAILED",
-        }
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Succeeded, Self::Failed].into_iter().find(|s| s.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(RefundState {
+    Pending: "PENDING",
+    Succeeded: "SUCCEEDED",
+    Failed: "FAILED",
+});
 
 /// What a channel says of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]

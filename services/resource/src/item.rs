@@ -45,24 +45,12 @@ pub(crate) enum ItemState {
     Quarantined,
 }
 
-impl ItemState {
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Available => "AVAILABLE",
-            Self::Held => "HELD",
-            Self::Assigned => "ASSIGNED",
-            Self::Quarantined => "QUARANTINED",
-        }
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Available, Self::Held, Self::Assigned, Self::Quarantined]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(ItemState {
+    Available: "AVAILABLE",
+    Held: "HELD",
+    Assigned: "ASSIGNED",
+    Quarantined: "QUARANTINED",
+});
 
 /// A serial item.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,42 +31,18 @@ pub(crate) enum MovementKind {
     Restore,
 }
 
-impl MovementKind {
-    /// Every kind.
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Receive,
-        Self::Hold,
-        Self::Confirm,
-        Self::Release,
-        Self::Expire,
-        Self::Return,
-        Self::Quarantine,
-        Self::Adjust,
-        Self::ReturnUnlinked,
-        Self::Restore,
-    ];
-
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Receive => "RECEIVE",
-            Self::Hold => "HOLD",
-            Self::Confirm => "CONFIRM",
-            Self::Release => "RELEASE",
-            Self::Expire => "EXPIRE",
-            Self::Return => "RETURN",
-            Self::Quarantine => "QUARANTINE",
-            Self::Adjust => "ADJUST",
-            Self::ReturnUnlinked => "RETURN_UNLINKED",
-            Self::Restore => "RESTORE",
-        }
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(MovementKind {
+    Receive: "RECEIVE",
+    Hold: "HOLD",
+    Confirm: "CONFIRM",
+    Release: "RELEASE",
+    Expire: "EXPIRE",
+    Return: "RETURN",
+    Quarantine: "QUARANTINE",
+    Adjust: "ADJUST",
+    ReturnUnlinked: "RETURN_UNLINKED",
+    Restore: "RESTORE",
+});
 
 /// What should be written to the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]

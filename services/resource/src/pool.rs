@@ -46,20 +46,7 @@ pub(crate) enum PoolKind {
     Serial,
 }
 
-impl PoolKind {
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Counted => "COUNTED",
-            Self::Serial => "SERIAL",
-        }
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Counted, Self::Serial].into_iter().find(|kind| kind.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(PoolKind { Counted: "COUNTED", Serial: "SERIAL" });
 
 /// A pool of units.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,24 +28,12 @@ pub(crate) enum ReservationState {
     Expired,
 }
 
-impl ReservationState {
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Held => "HELD",
-            Self::Confirmed => "CONFIRMED",
-            Self::Released => "RELEASED",
-            Self::Expired => "EXPIRED",
-        }
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Held, Self::Confirmed, Self::Released, Self::Expired]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(ReservationState {
+    Held: "HELD",
+    Confirmed: "CONFIRMED",
+    Released: "RELEASED",
+    Expired: "EXPIRED",
+});
 
 /// What one line needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

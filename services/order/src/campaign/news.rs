@@ -29,19 +29,10 @@ pub(crate) enum NewsKind {
     GroupMissed,
 }
 
-impl NewsKind {
-    /// The type of the event that a template waits for.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::GroupCompleted => "group.completed",
-            Self::GroupMissed => "group.missed",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::GroupCompleted, Self::GroupMissed].into_iter().find(|kind| kind.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(NewsKind {
+    GroupCompleted: "group.completed",
+    GroupMissed: "group.missed",
+});
 
 /// Something that an order has to hear.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -62,6 +62,6 @@ fn decision() -> proto::FormField {
         r#type: proto::FormFieldType::Choice.into(),
         required: true,
         title: "How to go on".to_owned(),
-        options: Decision::TEXTS.iter().map(|(_, text)| (*text).to_owned()).collect(),
+        options: Decision::ALL.iter().map(|decision| decision.as_str().to_owned()).collect(),
     }
 }

@@ -43,22 +43,11 @@ pub(crate) enum DeliveryState {
     Failed,
 }
 
-impl DeliveryState {
-    /// All states with the text that is stored.
-    const TEXTS: [(Self, &'static str); 3] =
-        [(Self::Pending, "PENDING"), (Self::Delivered, "DELIVERED"), (Self::Failed, "FAILED")];
-
-    /// The text that is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        let found = Self::TEXTS.iter().find(|(state, _)| *state == self);
-        found.map(|(_, text)| *text).expect("every state is in the table")
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::TEXTS.iter().find(|(_, stored)| *stored == text).map(|(state, _)| *state)
-    }
-}
+throughline_kit::define_texts!(DeliveryState {
+    Pending: "PENDING",
+    Delivered: "DELIVERED",
+    Failed: "FAILED",
+});
 
 /// One event on its way to one webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]

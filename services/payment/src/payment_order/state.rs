@@ -51,20 +51,7 @@ pub(crate) enum CloseReason {
     Caller,
 }
 
-impl CloseReason {
-    /// As it is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Expired => "EXPIRED",
-            Self::Caller => "CALLER",
-        }
-    }
-
-    /// Reads it back.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Expired, Self::Caller].into_iter().find(|reason| reason.as_str() == text)
-    }
-}
+throughline_kit::define_texts!(CloseReason { Expired: "EXPIRED", Caller: "CALLER" });
 
 /// Whether money is still wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
