@@ -9,6 +9,7 @@ mod campaign;
 mod cart;
 mod given;
 mod hold;
+mod monitor;
 mod order;
 mod task;
 mod template;
@@ -18,6 +19,7 @@ pub use campaign::CampaignCommand;
 pub use cart::{CartCommand, CartList};
 pub use given::{Limit, Once, Why};
 pub use hold::{HoldAdd, HoldCommand, HoldOn};
+pub use monitor::{OrderCancellations, OrderFees, OrderLoad, OrderTimeouts, OrderUrges};
 pub use order::{
     CancelOrder, ChangeOrder, OrderCommand, OrderFilter, OrderList, OrderPart, OrderStep,
     UrgentOrder,

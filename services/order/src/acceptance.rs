@@ -170,6 +170,9 @@ impl Acceptance {
             ended_at: None,
             version: 1,
             marks: std::collections::BTreeSet::new(),
+            cancellations: Vec::new(),
+            cancellations_changed: false,
+            positions_changed: false,
             marks_changed: false,
             tasks_changed: false,
         };

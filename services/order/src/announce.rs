@@ -29,6 +29,14 @@ pub(crate) fn rated(order: &Order, rating: &Rating) -> Announcement {
     announcement("order.rated", order, &told, rating.created_at)
 }
 
+/// Announces what came of a request to cancel or to change.
+pub(crate) fn settled(order: &Order, index: usize, now: Instant) -> Announcement {
+    let asked = &order.cancellations[index];
+    let note = format!("{} {}: {}", asked.kind.as_str(), asked.outcome.as_str(), asked.reason);
+    let told = proto::OrderChanged { actor: asked.actor.clone(), note, ..changed(order) };
+    announcement("order.cancellation_settled", order, &told, now)
+}
+
 /// Announces what others should know of an event; `order` is as it is after all events of its command.
 pub(crate) fn announce(order: &Order, event: &Event, now: Instant) -> Option<Announcement> {
     match event {

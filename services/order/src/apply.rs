@@ -3,6 +3,7 @@
 use throughline_kit::clock::Instant;
 
 use crate::business_order::BusinessOrderState;
+use crate::cancellation;
 use crate::event::{Event, Gain, Preparation};
 use crate::failure::Failure;
 use crate::flow;
@@ -32,7 +33,7 @@ pub(crate) fn apply(order: &mut Order, event: &Event, now: Instant) {
         | Event::StepSubstituted(_)
         | Event::StepReset(_) => apply_step(order, event, now),
         Event::DecisionAsked { .. } | Event::TaskClaimed { .. } | Event::TaskEscalated { .. } => {
-            apply_task(order, event);
+            apply_task(order, event, now);
         }
         Event::SlaPassed { place, sla } => order.step_mut(*place).sla = *sla,
         Event::StepReminded(place) => order.step_mut(*place).reminded(now),
@@ -47,6 +48,7 @@ pub(crate) fn apply(order: &mut Order, event: &Event, now: Instant) {
         | Event::ReversalPlanned(_)
         | Event::RerunBegan { .. }
         | Event::RerunReset(_) => apply_business_order(order, event, now),
+        Event::CancellationAsked(asked) => cancellation::begin(order, asked, now),
         Event::CancelRequested { .. }
         | Event::ChangeRequested(_)
         | Event::ChangeApplied
@@ -189,7 +191,7 @@ fn forget_payment(order: &mut Order, place: Place) {
     }
 }
 
-fn apply_task(order: &mut Order, event: &Event) {
+fn apply_task(order: &mut Order, event: &Event, now: Instant) {
     order.tasks_changed = true;
     match event {
         Event::DecisionAsked { place, task } => order.step_mut(*place).task = Some(task.clone()),
@@ -203,6 +205,7 @@ fn apply_task(order: &mut Order, event: &Event) {
             step.deadline = None;
             if let Some(task) = &mut step.task {
                 task.escalated = true;
+                task.escalated_at = Some(now);
                 task.claimed_by = None;
                 task.group.clone_from(group);
             }

@@ -14,6 +14,7 @@ use throughline_proto::order::v1::bulk_service_server::BulkServiceServer;
 use throughline_proto::order::v1::campaign_service_server::CampaignServiceServer;
 use throughline_proto::order::v1::cart_service_server::CartServiceServer;
 use throughline_proto::order::v1::hold_service_server::HoldServiceServer;
+use throughline_proto::order::v1::monitor_service_server::MonitorServiceServer;
 use throughline_proto::order::v1::operation_service_server::OperationServiceServer;
 use throughline_proto::order::v1::order_service_server::OrderServiceServer;
 use throughline_proto::order::v1::step_callback_service_server::StepCallbackServiceServer;
@@ -26,6 +27,7 @@ use crate::bulk::{BulkQuery, Bulks, Runner};
 use crate::campaign::carrier::Carrier;
 use crate::duration::Measured;
 use crate::engine::{Engine, EngineParts};
+use crate::monitor::Monitors;
 use crate::operations::Operations;
 use crate::payment_news::PaymentNews;
 use crate::peers::{PeerParts, Peers, Reflection};
@@ -148,6 +150,14 @@ impl Ground {
         }
     }
 
+    fn monitors(&self, engine: &Engine) -> Monitors {
+        Monitors {
+            store: self.orders.clone(),
+            database: self.database.clone(),
+            engine: engine.clone(),
+        }
+    }
+
     fn bulks(&self, engine: &Engine) -> Bulks {
         Bulks {
             idempotency: self.idempotency.clone(),
@@ -249,12 +259,14 @@ pub(crate) async fn start(config: Config, environment: Environment) -> Result<Ru
         measured,
         ratings: ratings.clone(),
     };
+    let monitors = ground.monitors(&engine);
     let callbacks = rpc::StepCallbacks { engine, operations: operations.clone() };
-    let tasks = rpc::TaskRpc { operations: operations.clone(), query: query.clone() };
+    let tasks = rpc::TaskRpc { operations: operations.clone(), query };
     let largest = config.max_message_bytes;
     Server::new(CENTER)
         .service(OrderServiceServer::new(orders).max_decoding_message_size(largest))
-        .service(OperationServiceServer::new(rpc::OperationRpc { operations, query, ratings }))
+        .service(OperationServiceServer::new(rpc::OperationRpc { operations, ratings }))
+        .service(MonitorServiceServer::new(rpc::MonitorRpc { monitors }))
         .service(BulkServiceServer::new(bulk))
         .service(HoldServiceServer::new(rpc::HoldRpc { standing }))
         .service(TaskServiceServer::new(tasks))

@@ -10,6 +10,7 @@ pub(crate) mod campaign;
 pub(crate) mod cart;
 mod change;
 mod filter;
+mod monitor;
 mod order;
 mod submission;
 mod task;
@@ -17,6 +18,7 @@ mod template;
 
 pub(crate) use change::change;
 pub(crate) use filter::filter;
+pub(crate) use monitor::{lateness_filter, load_group, timeout, timeout_group, urged_order};
 pub(crate) use order::{
     business_order, customer_order, fee_difference, items_of, listed, order_for_expressions, plan,
     standing_hold, submitted_item,

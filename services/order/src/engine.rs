@@ -192,6 +192,11 @@ impl Engine {
         Err(Error::limit(DOMAIN, "max_live_orders", most).retry_after(FULL_RETRY))
     }
 
+    /// How many orders are live.
+    pub(crate) fn live_orders(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
     /// Makes a stored order live.
     pub(crate) async fn adopt(&self, order: Order) {
         self.live.fetch_add(1, Ordering::Relaxed);

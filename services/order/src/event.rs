@@ -6,6 +6,7 @@ use throughline_kit::clock::Instant;
 use throughline_kit::money::Money;
 
 use crate::business_order::BusinessOrderState;
+use crate::cancellation;
 use crate::failure::Failure;
 use crate::flow::Pinned;
 use crate::hold::{Hold, HoldId, HoldScope};
@@ -363,6 +364,8 @@ pub(crate) enum Event {
         /// Who, and why.
         by: By,
     },
+    /// Somebody asked to cancel the order or a part of it, or to change it: kept, to tell what came of it.
+    CancellationAsked(cancellation::Asked),
     /// Somebody asked to cancel.
     CancelRequested {
         /// Why.

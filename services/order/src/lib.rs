@@ -25,7 +25,8 @@
 //! not depend on how many have been; whoever reads looks into both (`store::reading`, `store::page`).
 //!
 //! The pure core is `decide` (with `operate`, `follow_up`, `plan`, `withdraw`), `apply`, `work::due` and `rollup`; what a step
-//! does is data (`template`, `flow`); `engine` is the shell.
+//! does is data (`template`, `flow`); `engine` is the shell. What a back office watches is kept beside the orders as rows
+//! (`mark`, `position`, `cancellation`) and read by `monitor`.
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ mod assembly;
 mod bulk;
 mod business_order;
 mod campaign;
+mod cancellation;
 mod cart;
 mod change;
 mod claim;
@@ -60,12 +62,14 @@ pub mod history;
 mod hold;
 mod mark;
 mod measuring;
+mod monitor;
 mod operate;
 mod operations;
 mod order;
 mod payment_news;
 mod peers;
 mod plan;
+mod position;
 mod publishing;
 mod query;
 mod rating;

@@ -11,6 +11,8 @@ pub(crate) const ATTENTION: &str = "attention";
 
 /// The order will miss its promise, or a step of it its service level.
 pub(crate) const JEOPARDY: &str = "jeopardy";
+/// The customer asked to hurry.
+pub(crate) const URGED: &str = "urged";
 /// The money of the order is not what it should be.
 pub(crate) const FEE: &str = "fee";
 
@@ -59,6 +61,9 @@ fn marks(order: &Order) -> BTreeSet<String> {
     }
     if order.needs_attention() {
         marks.insert(ATTENTION.to_owned());
+    }
+    if order.urges > 0 {
+        marks.insert(URGED.to_owned());
     }
     if order.is_in_jeopardy() {
         marks.insert(JEOPARDY.to_owned());

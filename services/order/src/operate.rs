@@ -6,6 +6,7 @@ use std::time::Duration;
 use throughline_kit::clock::Instant;
 
 use crate::business_order::BusinessOrderState;
+use crate::cancellation::{Asked, CancellationKind};
 use crate::decide::{Refusal, read};
 use crate::event::{By, Event, Gain, Operation};
 use crate::facts::OrderFacts;
@@ -55,7 +56,35 @@ pub(crate) fn operate(
     }
     let place = place_of(order, operation);
     let told = Event::Operated { kind: operation.event(), place, by: by.clone() };
-    Ok([told].into_iter().chain(events).collect())
+    let asked = asked(operation, &events, by).map(Event::CancellationAsked);
+    Ok([told].into_iter().chain(asked).chain(events).collect())
+}
+
+/// The request that is kept of an operation which takes back, or changes, what was ordered.
+fn asked(operation: &Operation, events: &[Event], by: &By) -> Option<Asked> {
+    let kind = match operation {
+        Operation::Cancel => CancellationKind::Order,
+        Operation::CancelParts(_) => CancellationKind::Parts,
+        Operation::Change(_) => CancellationKind::Change,
+        Operation::Pause(..)
+        | Operation::Resume(_)
+        | Operation::Retry(_)
+        | Operation::Skip(_)
+        | Operation::Substitute(_)
+        | Operation::Rerun(_)
+        | Operation::ProveUndone(_)
+        | Operation::Prioritize(_)
+        | Operation::Urge
+        | Operation::Claim(_)
+        | Operation::Release(_)
+        | Operation::Complete(..) => return None,
+    };
+    let part = |event: &Event| match event {
+        Event::Withdrawn(index) => Some(*index),
+        _ => None,
+    };
+    let parts = events.iter().filter_map(part).collect();
+    Some(Asked { kind, parts, by: by.clone() })
 }
 
 /// The step that an operation is about.

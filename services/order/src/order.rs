@@ -10,6 +10,7 @@ use throughline_kit::money::{Currency, Money, UnitPrice};
 
 use crate::business_order::{BusinessOrder, BusinessOrderState};
 use crate::campaign::Sale;
+use crate::cancellation::Cancellation;
 use crate::failure::Failure;
 use crate::flow::Pinned;
 use crate::hold::Hold;
@@ -156,29 +157,21 @@ pub(crate) enum OrderState {
     Cancelled,
 }
 
+throughline_kit::define_texts!(OrderState {
+    Acknowledged: "ACKNOWLEDGED",
+    Rejected: "REJECTED",
+    Pending: "PENDING",
+    InProgress: "IN_PROGRESS",
+    PendingCancellation: "PENDING_CANCELLATION",
+    AssessingChange: "ASSESSING_CHANGE",
+    Held: "HELD",
+    Completed: "COMPLETED",
+    Partial: "PARTIAL",
+    Failed: "FAILED",
+    Cancelled: "CANCELLED",
+});
+
 impl OrderState {
-    /// The text that is stored.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Acknowledged => "ACKNOWLEDGED",
-            Self::Rejected => "REJECTED",
-            Self::Pending => "PENDING",
-            Self::InProgress => "IN_PROGRESS",
-            Self::PendingCancellation => "PENDING_CANCELLATION",
-            Self::AssessingChange => "ASSESSING_CHANGE",
-            Self::Held => "HELD",
-            Self::Completed => "COMPLETED",
-            Self::Partial => "PARTIAL",
-            Self::Failed => "FAILED",
-            Self::Cancelled => "CANCELLED",
-        }
-    }
-
-    /// The state with that text.
-    pub(crate) fn of_text(text: &str) -> Option<Self> {
-        Self::TEXTS.iter().find(|(_, stored)| *stored == text).map(|(state, _)| *state)
-    }
-
     /// Nothing will change any more.
     pub(crate) fn is_terminal(self) -> bool {
         match self {
@@ -285,6 +278,15 @@ pub(crate) struct Order {
     /// What it is found by besides its own fields, as it is stored.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) marks: BTreeSet<String>,
+    /// Requests to cancel it, or to change it; those of them that have ended are kept up to a number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) cancellations: Vec<Cancellation>,
+    /// Its requests differ from those that are stored.
+    #[serde(skip)]
+    pub(crate) cancellations_changed: bool,
+    /// What monitors count of it differs from what is stored.
+    #[serde(skip)]
+    pub(crate) positions_changed: bool,
     /// Its marks differ from those that are stored.
     #[serde(skip)]
     pub(crate) marks_changed: bool,
@@ -310,6 +312,20 @@ pub(crate) struct Change {
 }
 
 impl Order {
+    /// Something that is stored beside its row has changed with it.
+    pub(crate) fn is_more_than_its_row(&self) -> bool {
+        self.tasks_changed
+            || self.marks_changed
+            || self.positions_changed
+            || self.cancellations_changed
+    }
+
+    /// All of it is stored.
+    pub(crate) fn stored(&mut self) {
+        (self.tasks_changed, self.marks_changed) = (false, false);
+        (self.positions_changed, self.cancellations_changed) = (false, false);
+    }
+
     /// The step at a place.
     pub(crate) fn step(&self, place: Place) -> &Step {
         match place.business_order {

@@ -4,7 +4,6 @@ use std::pin::Pin;
 
 use futures::Stream;
 use throughline_kit::CancellationToken;
-use throughline_kit::clock::Instant;
 use throughline_kit::error::{Error, Violations};
 use throughline_kit::identity::{Caller, CallerKind};
 use throughline_kit::paging::Page;
@@ -14,17 +13,13 @@ use crate::convert;
 use crate::decide::Refusal;
 use crate::engine::Engine;
 use crate::error::{DOMAIN, OrderError};
-use crate::mark;
 use crate::operate::plan_parts;
 use crate::order::{Order, OrderId};
 use crate::plan::{Trigger, plan};
 use crate::rollup::rollup;
-use crate::store::{Filter, Listed, OrderStore, TaskFilter};
+use crate::store::{Listed, OrderStore, TaskFilter};
 use crate::target;
 use crate::task::TaskId;
-
-/// Groups of exceptions in one answer.
-const MAX_LISTED_EXCEPTIONS: i64 = 500;
 
 /// A stream of versions of one order.
 pub(crate) type OrderStream =
@@ -111,7 +106,7 @@ impl Query {
         let page = Page::parse(DOMAIN, request.page_size, &request.page_token)?;
         let filter = convert::filter(caller.channel(), &request)?;
         let orders = self.store.page(&filter, &page).await?;
-        let (orders, next_page_token) = page.cut(orders, place);
+        let (orders, next_page_token) = page.cut(orders, Listed::place);
         let orders = self.show_all(&orders).await?;
         Ok(proto::ListOrdersResponse { orders, next_page_token })
     }
@@ -130,20 +125,6 @@ impl Query {
             proto::CustomerOrder { rating, ..convert::listed(listed) }
         };
         Ok(orders.iter().map(&mut show).collect())
-    }
-
-    /// Lists orders whose money is not what it should be, newest first.
-    pub(crate) async fn fee_differences(
-        &self,
-        request: &proto::ListFeeDifferencesRequest,
-    ) -> Result<proto::ListFeeDifferencesResponse, Error> {
-        let page = Page::parse(DOMAIN, request.page_size, &request.page_token)?;
-        let from = request.create_time_from.as_ref().map(Instant::from_proto);
-        let filter = Filter { mark: Some(mark::FEE.to_owned()), from, ..Filter::default() };
-        let orders = self.store.page(&filter, &page).await?;
-        let (orders, next_page_token) = page.cut(orders, place);
-        let differences = orders.iter().map(convert::fee_difference).collect();
-        Ok(proto::ListFeeDifferencesResponse { differences, next_page_token })
     }
 
     /// Says what a cancel would do now.
@@ -220,13 +201,6 @@ impl Query {
         Ok(found)
     }
 
-    /// Signatures of exceptions with the number of live orders that have them, the most first.
-    pub(crate) async fn exceptions(&self) -> Result<proto::ListExceptionsResponse, Error> {
-        let found = self.store.exceptions(MAX_LISTED_EXCEPTIONS).await?;
-        let group = |(signature, order_count)| proto::ExceptionGroup { signature, order_count };
-        Ok(proto::ListExceptionsResponse { groups: found.into_iter().map(group).collect() })
-    }
-
     /// Streams the order and each newer version until it is terminal.
     pub(crate) async fn watch(
         &self,
@@ -283,11 +257,6 @@ where
     let (versions, stream) = tokio::sync::mpsc::channel(1);
     tokio::spawn(producer(versions));
     tokio_stream::wrappers::ReceiverStream::new(stream)
-}
-
-/// Its place in pages.
-fn place(listed: &Listed) -> (Instant, String) {
-    (listed.head.created_at, listed.head.order_id.clone())
 }
 
 fn sees(caller: &Caller, order: &Order) -> bool {

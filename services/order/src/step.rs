@@ -53,24 +53,19 @@ pub(crate) enum StepState {
     UndoFailed,
 }
 
-impl StepState {
-    /// As it is told to callers.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduled => "SCHEDULED",
-            Self::Running => "RUNNING",
-            Self::Waiting => "WAITING",
-            Self::Retrying => "RETRYING",
-            Self::Unknown => "UNKNOWN",
-            Self::Succeeded => "SUCCEEDED",
-            Self::Skipped => "SKIPPED",
-            Self::Failed => "FAILED",
-            Self::Undoing => "UNDOING",
-            Self::Undone => "UNDONE",
-            Self::UndoFailed => "UNDO_FAILED",
-        }
-    }
-}
+throughline_kit::define_texts!(StepState {
+    Scheduled: "SCHEDULED",
+    Running: "RUNNING",
+    Waiting: "WAITING",
+    Retrying: "RETRYING",
+    Unknown: "UNKNOWN",
+    Succeeded: "SUCCEEDED",
+    Skipped: "SKIPPED",
+    Failed: "FAILED",
+    Undoing: "UNDOING",
+    Undone: "UNDONE",
+    UndoFailed: "UNDO_FAILED",
+});
 
 /// What a step does, shared by all orders of a template's version. Not stored with the order: the pinned version has it.
 #[derive(Clone, Debug)]

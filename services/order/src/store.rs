@@ -9,7 +9,6 @@ use throughline_kit::outbox::Announcement;
 use throughline_kit::storage::{Change, Database, Insert, Migration, Rows, Tx, Value, corrupt};
 use throughline_kit::{AnyRow, Row};
 
-use crate::campaign;
 use crate::error::{DOMAIN, OrderError};
 use crate::order::{Order, OrderId};
 use crate::rating::{self, RatingsByOrder};
@@ -17,6 +16,7 @@ use crate::rollup::rollup;
 use crate::templates::Templates;
 use crate::webhook;
 use crate::work::next_due;
+use crate::{campaign, cancellation};
 
 mod archive;
 mod before;
@@ -25,6 +25,7 @@ pub(crate) mod duration;
 pub(crate) mod hold;
 mod mark;
 mod page;
+mod position;
 mod reading;
 mod task;
 pub(crate) mod template;
@@ -33,6 +34,7 @@ pub(crate) mod upkeep;
 pub(crate) use archive::{Ended, add_ended, ended_samples};
 pub(crate) use claim::{replace_claims, taken_in};
 pub(crate) use page::Filter;
+pub(crate) use position::{LateRow, PositionFilter, PositionGroup};
 pub(crate) use reading::{Head, Listed};
 pub(crate) use task::TaskFilter;
 
@@ -83,6 +85,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         version: 10,
         description: "archive",
         sql: include_str!("../migrations/0010_archive.sql"),
+    },
+    Migration {
+        version: 11,
+        description: "monitors",
+        sql: include_str!("../migrations/0011_monitors.sql"),
     },
 ];
 
@@ -169,7 +176,24 @@ pub(crate) async fn insert(tx: &mut Tx, order: &Order) -> Result<(), Error> {
         return Err(OrderError::ChannelOrderIdTaken(order.channel_order_id.clone()).into());
     }
     tx.append(&INSERT_ORDER, row(order)?);
-    mark::replace(tx, order).await
+    keep_aside(tx, order).await
+}
+
+/// Stores what an order is found by besides its own row, where it changed. The marks of one that has ended stand in the archive.
+async fn keep_aside(tx: &mut Tx, order: &Order) -> Result<(), Error> {
+    if order.marks_changed && order.ended_at.is_none() {
+        mark::replace(tx, order).await?;
+    }
+    if order.tasks_changed {
+        task::replace(tx, order).await?;
+    }
+    if order.positions_changed {
+        position::replace(tx, order).await?;
+    }
+    if order.cancellations_changed {
+        cancellation::store::put(tx, order).await?;
+    }
+    Ok(())
 }
 
 fn row(order: &Order) -> Result<Vec<Value>, Error> {
@@ -225,13 +249,8 @@ impl Change for SaveOrders {
         for order in &ended {
             claim::give_free(tx, order).await?;
         }
-        for order in &live {
-            if order.marks_changed {
-                mark::replace(tx, order).await?;
-            }
-        }
-        for order in self.orders.iter().filter(|order| order.tasks_changed) {
-            task::replace(tx, order).await?;
+        for order in &self.orders {
+            keep_aside(tx, order).await?;
         }
         campaign::sale::note(tx, &self.orders).await?;
         let orders = self.orders.iter().map(Arc::as_ref);

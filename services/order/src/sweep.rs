@@ -1,4 +1,5 @@
-//! Writes down what time has done: carts that expired, carts whose rows may go, groups of buyers that missed their deadline.
+//! Writes down what time has done: carts that expired, rows of carts and of cancellations that may go, groups of buyers that
+//! missed their deadline.
 //!
 //! Nobody waits for it to learn that a cart or a group is over: that is decided whenever one is looked at. It only stores it, so
 //! that rows go and the orders of a group hear of it.
@@ -15,11 +16,11 @@ use throughline_kit::task::vital;
 use crate::campaign::ledger::Ledger;
 use crate::cart::CartState;
 use crate::error::STORE_CONFLICT;
-use crate::{campaign, cart};
+use crate::{campaign, cancellation, cart};
 
 /// How often to look for what is due.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Carts or groups in one commit at most, so that nobody waits long behind it.
+/// Carts, groups or cancellations in one commit at most, so that nobody waits long behind it.
 const BATCH: i64 = 128;
 
 /// Sweeps until the environment's token is cancelled.
@@ -27,7 +28,7 @@ pub(crate) fn start(database: &Database, writer: &Writer, environment: &Environm
     let (database, writer) = (database.clone(), writer.clone());
     let sweeper = Sweeper { database, writer, clock: environment.clock.clone() };
     let shutdown = environment.shutdown.clone();
-    vital("sweep carts and groups", &shutdown, sweeper.run(shutdown.clone()));
+    vital("sweep carts, groups and cancellations", &shutdown, sweeper.run(shutdown.clone()));
 }
 
 struct Sweeper {
@@ -46,7 +47,7 @@ impl Sweeper {
             match swept {
                 // Another change came between; the next round looks again.
                 Err(cause) if cause.reason != STORE_CONFLICT => {
-                    tracing::warn!(%cause, "sweep carts and groups");
+                    tracing::warn!(%cause, "sweep carts, groups and cancellations");
                 }
                 Ok(()) | Err(_) => {}
             }
@@ -62,6 +63,9 @@ impl Sweeper {
         let now = self.clock.now();
         while cart::store::is_due(&self.database, now).await? {
             self.writer.write(SweepCarts(now)).await?;
+        }
+        while cancellation::store::is_over(&self.database, now).await? {
+            self.writer.write(SweepCancellations(now)).await?;
         }
         while campaign::store::is_group_over(&self.database, now).await? {
             self.writer.write(SweepGroups(now)).await?;
@@ -87,6 +91,18 @@ impl Change for SweepCarts {
             }
         }
         Ok(())
+    }
+}
+
+/// One batch of requests that were kept long enough.
+#[derive(Debug)]
+struct SweepCancellations(Instant);
+
+impl Change for SweepCancellations {
+    type Output = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), Error> {
+        cancellation::store::delete_over(tx, self.0, BATCH).await
     }
 }
 

@@ -38,6 +38,9 @@ pub(crate) struct Task {
     /// It was not done in time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) escalated: bool,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) escalated_at: Option<Instant>,
 }
 
 /// What a person decides about a step that failed.

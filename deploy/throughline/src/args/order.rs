@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Limit, Once, Why};
+use super::{
+    Limit, Once, OrderCancellations, OrderFees, OrderLoad, OrderTimeouts, OrderUrges, Why,
+};
 
 /// What to do with orders.
 #[derive(Debug, Subcommand)]
@@ -41,6 +43,29 @@ pub enum OrderCommand {
     #[command(after_help = "Example:
   throughline order exceptions                     # then: throughline order list --exception SIGNATURE")]
     Exceptions,
+    /// Count where live orders stand still, by template, step and state.
+    #[command(after_help = "Examples:
+  throughline order load                           # then: throughline order list --step ID
+  throughline order load --template telecom-broadband")]
+    Load(OrderLoad),
+    /// Show which steps of live orders are late, those that are so the longest first.
+    #[command(after_help = "Examples:
+  throughline order timeouts
+  throughline order timeouts --template telecom-broadband --step install --lateness BREACHED")]
+    Timeouts(OrderTimeouts),
+    /// Show requests to cancel or to change, and what came of each.
+    #[command(after_help = "Examples:
+  throughline order cancellations --outcome STUCK  # an undo was refused: a person must undo it
+  throughline order cancellations --outcome TOO_LATE --from 2026-11-01")]
+    Cancellations(OrderCancellations),
+    /// Show live orders whose customer asked to hurry, with where they stand.
+    #[command(after_help = "Example:
+  throughline order urges --channel my-shop")]
+    Urges(OrderUrges),
+    /// Show orders whose money is not what it should be.
+    #[command(after_help = "Example:
+  throughline order fees --from 2026-11-27")]
+    Fees(OrderFees),
     /// Follow one order to its end; exit code 1 unless it ends COMPLETED.
     #[command(after_help = "Example:
   throughline order watch ord_01JD…")]

@@ -15,6 +15,7 @@ mod cancel;
 mod change;
 mod graph;
 mod list;
+mod monitor;
 mod operate;
 pub(super) mod part;
 mod show;
@@ -38,7 +39,12 @@ pub(super) async fn run(session: &Session, command: OrderCommand) -> Result<Exit
         }
         OrderCommand::Get { id, channel } => show::run(session, id, channel).await,
         OrderCommand::List(wanted) => list::run(session, wanted).await,
-        OrderCommand::Exceptions => list::exceptions(session).await,
+        OrderCommand::Exceptions => monitor::exceptions(session).await,
+        OrderCommand::Load(wanted) => monitor::load(session, wanted).await,
+        OrderCommand::Timeouts(wanted) => monitor::timeouts(session, wanted).await,
+        OrderCommand::Cancellations(wanted) => monitor::cancellations(session, wanted).await,
+        OrderCommand::Urges(wanted) => monitor::urges(session, wanted).await,
+        OrderCommand::Fees(wanted) => monitor::fees(session, wanted).await,
         OrderCommand::Watch { id } => follow(session, &id).await,
         OrderCommand::Cancel(wanted) => cancel::run(session, wanted).await,
         OrderCommand::Change(wanted) => change::run(session, wanted).await,

@@ -114,6 +114,9 @@ async fn persons_carry_an_order_of_a_company_to_its_end() {
     .await;
     let waiting = works(&world, &["order", "list", "--step", "construction"]).await;
     assert!(waiting.contains(&id), "{waiting}");
+    let load = works(&world, &["order", "load", "--template", "cmnet-line"]).await;
+    assert!(load.contains("construction  WAITING"), "{load}");
+    assert!(load.contains("live orders in all: 1"), "{load}");
     let error =
         refused(&world, &["order", "skip", &id, "--step", "open-account", "--reason", "x"]).await;
     assert_eq!(error["reason"], "STEP_AMBIGUOUS", "{error}");
@@ -146,6 +149,9 @@ async fn pauses_hold_back_and_let_go_and_parts_are_cancelled_by_their_names() {
     assert_eq!(error["reason"], "URGED_TOO_OFTEN", "{error}");
     assert!(error["retry_after_ms"].as_u64() > Some(60_000), "{error}");
 
+    let urges = works(&world, &["order", "urges"]).await;
+    assert!(urges.contains(&id) && urges.contains("1 times"), "{urges}");
+
     let holds = works(&world, &["hold", "list"]).await;
     assert!(holds.contains("telecom-plan") && holds.contains("network is rebuilt"), "{holds}");
     works(&world, &["order", "resume", &id, "--reason", "is back"]).await;
@@ -156,6 +162,16 @@ async fn pauses_hold_back_and_let_go_and_parts_are_cancelled_by_their_names() {
     works(&world, &[&["hold", "remove"][..], &on].concat()).await;
     let end = works(&world, &["order", "watch", &id]).await;
     assert!(end.contains("total     40.00 CNY, paid 10.00 CNY"), "{end}");
+    let asked = works(&world, &["order", "cancellations", "--outcome", "done"]).await;
+    assert!(asked.contains("PARTS") && asked.contains("operator:operator  too dear"), "{asked}");
+    let asked = works(&world, &["order", "cancellations", "--kind", "PARTS", "--json"]).await;
+    let asked: Value = serde_json::from_str(&asked).expect("JSON");
+    assert_eq!(asked["cancellations"][0]["order_id"], id.as_str(), "{asked}");
+    assert_eq!(asked["groups"][0]["count"], "1", "{asked}");
+    let late = works(&world, &["order", "timeouts", "--lateness", "TIMED_OUT", "--json"]).await;
+    assert_eq!(late.trim(), "{}");
+    let fees = works(&world, &["order", "fees"]).await;
+    assert!(!fees.contains(&id), "{fees}");
     world.end().await;
 }
 

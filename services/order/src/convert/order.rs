@@ -299,7 +299,8 @@ fn step_kind(work: &StepWork) -> proto::StepKind {
     }
 }
 
-fn step_state(state: StepState) -> proto::StepState {
+/// Writes the state of a step.
+pub(super) fn step_state(state: StepState) -> proto::StepState {
     match state {
         StepState::Scheduled => proto::StepState::Scheduled,
         StepState::Running => proto::StepState::Running,

@@ -13,7 +13,8 @@ use throughline_kit::outbox::Announcement;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Context, Message};
-use crate::announce::announce;
+use crate::announce::{self, announce};
+use crate::cancellation;
 use crate::decide::{Decided, Surroundings, decide};
 use crate::duration::StepKey;
 use crate::error::{DOMAIN, OrderError};
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 use crate::hold::Hold;
 use crate::mark::mark;
 use crate::order::{Order, OrderId, Place};
+use crate::position;
 use crate::store::{ORDER_OVERTAKEN, SaveOrders};
 use crate::work::{Work, due, is_asked, next_due};
 
@@ -255,9 +257,8 @@ impl Shard {
         for mut order in changed {
             self.context.watches.publish(&order);
             if let Some(live) = self.live.get_mut(&order.id) {
-                if order.tasks_changed || order.marks_changed {
-                    let stored = Arc::make_mut(&mut order);
-                    (stored.tasks_changed, stored.marks_changed) = (false, false);
+                if order.is_more_than_its_row() {
+                    Arc::make_mut(&mut order).stored();
                 }
                 live.order = order;
             }
@@ -381,13 +382,18 @@ fn advance(
     around: Surroundings<'_>,
 ) -> Result<Option<Advanced>, Error> {
     guarded(order, || {
-        let Some(Decided { mut order, events }) = decide(order, command, around)? else {
+        let before = order;
+        let Some(Decided { mut order, events }) = decide(before, command, around)? else {
             return Ok(None);
         };
         order.version = version;
         mark(&mut order);
+        position::note(before, &mut order);
+        let settled = cancellation::note(&mut order);
         let told = events.iter().filter_map(|event| announce(&order, event, around.now));
-        let announcements = told.collect();
+        let settled = settled.into_iter();
+        let settled = settled.map(|index| announce::settled(&order, index, around.now));
+        let announcements = told.chain(settled).collect();
         let took = events.iter().filter_map(|event| took(&order, event)).collect();
         Ok(Some(Advanced { order, announcements, took }))
     })

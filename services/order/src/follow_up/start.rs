@@ -119,6 +119,7 @@ pub(super) fn task(order: &Order, place: Place, kind: TaskKind, group: &str, now
         claimed_by: None,
         opened_at: now,
         escalated: false,
+        escalated_at: None,
     }
 }
 

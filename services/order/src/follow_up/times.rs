@@ -6,6 +6,7 @@ use crate::decide;
 use crate::event::{Event, Gain};
 use crate::failure::Failure;
 use crate::order::{Order, Place};
+use crate::position::{TASK_TIMED_OUT, WAIT_TIMED_OUT};
 use crate::step::{SlaState, Step, StepState};
 use crate::template::StepWork;
 
@@ -46,11 +47,11 @@ fn deadline(place: Place, step: &Step) -> Event {
         (StepWork::Timer(_), _) => Event::StepSucceeded(place, Gain::Nothing),
         (StepWork::Manual(manual), Some(task)) if !task.escalated => match &manual.escalate_to {
             Some(group) => Event::TaskEscalated { place, group: group.clone() },
-            None => failed("TASK_TIMED_OUT", "nobody did the task in time"),
+            None => failed(TASK_TIMED_OUT, "nobody did the task in time"),
         },
-        (StepWork::Manual(_), _) => failed("TASK_TIMED_OUT", "nobody did the task in time"),
+        (StepWork::Manual(_), _) => failed(TASK_TIMED_OUT, "nobody did the task in time"),
         (StepWork::Wait(wait), _) => {
-            failed("WAIT_TIMED_OUT", &format!("{} was not heard in time", wait.event))
+            failed(WAIT_TIMED_OUT, &format!("{} was not heard in time", wait.event))
         }
         (StepWork::Call(_) | StepWork::Activity(_), _) => failed("UNEXPLAINED", "no such wait"),
     }

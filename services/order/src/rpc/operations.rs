@@ -12,7 +12,6 @@ use crate::event::Operation;
 use crate::hold::HoldId;
 use crate::operations::{Asked, Fields, Operations};
 use crate::order::{MAX_PRIORITY, Order, Place};
-use crate::query::Query;
 use crate::rating::Ratings;
 use crate::target;
 
@@ -23,8 +22,6 @@ const SET_PRIORITY: &str = "throughline.order.v1.OperationService/SetPriority";
 pub(crate) struct OperationRpc {
     /// Carries operations out.
     pub(crate) operations: Operations,
-    /// Reads.
-    pub(crate) query: Query,
     /// Lists what customers said.
     pub(crate) ratings: Ratings,
 }
@@ -145,25 +142,11 @@ impl OperationService for OperationRpc {
         Ok(Response::new(self.operations.operate(asked, make, answer).await?))
     }
 
-    async fn list_exceptions(
-        &self,
-        _request: Request<proto::ListExceptionsRequest>,
-    ) -> Result<Response<proto::ListExceptionsResponse>, Status> {
-        Ok(Response::new(self.query.exceptions().await?))
-    }
-
     async fn list_ratings(
         &self,
         request: Request<proto::ListRatingsRequest>,
     ) -> Result<Response<proto::ListRatingsResponse>, Status> {
         Ok(Response::new(self.ratings.list(request.into_inner()).await?))
-    }
-
-    async fn list_fee_differences(
-        &self,
-        request: Request<proto::ListFeeDifferencesRequest>,
-    ) -> Result<Response<proto::ListFeeDifferencesResponse>, Status> {
-        Ok(Response::new(self.query.fee_differences(request.get_ref()).await?))
     }
 
     async fn set_priority(

@@ -88,6 +88,9 @@ pub(crate) fn accepted(
         ended_at: None,
         version: 1,
         marks: BTreeSet::new(),
+        cancellations: Vec::new(),
+        cancellations_changed: false,
+        positions_changed: false,
         marks_changed: false,
         tasks_changed: false,
     };

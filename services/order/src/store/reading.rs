@@ -66,6 +66,13 @@ pub(crate) struct Listed {
     pub(crate) failure: Option<Failure>,
 }
 
+impl Listed {
+    /// Its place in pages.
+    pub(crate) fn place(&self) -> (Instant, String) {
+        (self.head.created_at, self.head.order_id.clone())
+    }
+}
+
 impl OrderStore {
     /// Reads one order.
     pub(crate) async fn by_id(&self, order_id: &str) -> Result<Option<Order>, Error> {
@@ -140,7 +147,7 @@ impl OrderStore {
 
 fn head(row: &AnyRow) -> Result<Head, Error> {
     let state: String = row.get(5);
-    let known = OrderState::of_text(&state);
+    let known = OrderState::parse(&state);
     let state = known.ok_or_else(|| corrupt(DOMAIN, "orders", format!("state {state}")))?;
     Ok(Head {
         order_id: row.get(0),

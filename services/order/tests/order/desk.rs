@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use throughline_kit::id::new_request_id;
 use throughline_proto::order::v1 as proto;
 use throughline_proto::order::v1::hold_service_client::HoldServiceClient;
+use throughline_proto::order::v1::monitor_service_client::MonitorServiceClient;
 use throughline_proto::order::v1::operation_service_client::OperationServiceClient;
 use throughline_proto::order::v1::task_service_client::TaskServiceClient;
 use throughline_proto::order::v1::template_service_client::TemplateServiceClient;
@@ -75,6 +76,10 @@ pub(crate) fn tasks_of_group(group: &str) -> proto::ListTasksRequest {
 impl Center {
     pub(crate) fn operations(&self) -> OperationServiceClient<Channel> {
         OperationServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn monitors(&self) -> MonitorServiceClient<Channel> {
+        MonitorServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn tasks(&self) -> TaskServiceClient<Channel> {

@@ -13,9 +13,8 @@ use crate::requests::{
 };
 
 async fn differences(center: &Center) -> Vec<proto::FeeDifference> {
-    let mut operations = OperationServiceClient::new(center.channel().await);
     let request = proto::ListFeeDifferencesRequest::default();
-    let listed = operations.list_fee_differences(operator(request)).await.expect("listed");
+    let listed = center.monitors().list_fee_differences(operator(request)).await.expect("listed");
     listed.into_inner().differences
 }
 
@@ -89,8 +88,8 @@ on_each_database!(
             order.create_time.map(|at| prost_types::Timestamp { seconds: at.seconds + 1, ..at });
         let since =
             proto::ListFeeDifferencesRequest { create_time_from: later, ..Default::default() };
-        let mut operations = OperationServiceClient::new(center.channel().await);
-        let listed = operations.list_fee_differences(operator(since)).await.expect("listed");
+        let listed = center.monitors().list_fee_differences(operator(since)).await;
+        let listed = listed.expect("listed");
         assert_eq!(listed.into_inner().differences, []);
         center
     }

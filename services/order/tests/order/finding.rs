@@ -35,7 +35,7 @@ fn by_attention() -> proto::ListOrdersRequest {
 /// Groups of exceptions with how many orders each has.
 async fn exceptions(center: &Center) -> Vec<(String, i64)> {
     let request = operator(proto::ListExceptionsRequest {});
-    let answer = center.operations().list_exceptions(request).await;
+    let answer = center.monitors().list_exceptions(request).await;
     let groups = answer.expect("exceptions").into_inner().groups;
     groups.into_iter().map(|group| (group.signature, group.order_count)).collect()
 }

@@ -45,6 +45,7 @@ mod fixture;
 mod flows;
 mod forecasting;
 mod groups;
+mod monitors;
 mod outages;
 mod outside;
 mod overdue;

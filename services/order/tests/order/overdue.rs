@@ -1,12 +1,13 @@
 //! Calls that said that they were under way, and do not say how they ended.
 
 use throughline_kit::testing::eventually;
-use throughline_proto::order::v1::{OrderState, StepOutcome, StepState};
+use throughline_proto::order::v1::{Lateness, OrderState, StepOutcome, StepState};
 use throughline_proto::r#type::v1::OperationOutcome;
 
 use crate::desk::{of_step, whole};
 use crate::fixture::Center;
 use crate::flows::{OPEN_ACCOUNT, business, with};
+use crate::monitors::lateness;
 use crate::outside::Behavior;
 use crate::pausing::one_visit;
 use crate::requests::{stands, step};
@@ -37,6 +38,7 @@ on_each_database!(
         let opened = step(&order, "visit", "open-account");
         assert_eq!(opened.state(), StepState::Unknown);
         assert_eq!(opened.failure.as_ref().expect("why").reason, "NEWS_OVERDUE");
+        assert_eq!(lateness(&center).await, [(id.clone(), Lateness::TimedOut)]);
         // The same call asks, with the same reference, and whoever is still at it says so: it stays as it is.
         center.called("OpenAccount", 2).await;
         let calls = center.outside.calls_of("OpenAccount");

@@ -209,6 +209,8 @@ on_each_database!(
         center.advance(2 * DAY);
         let escalated = |order: &proto::CustomerOrder| order.attention;
         center.until(&id, "it is escalated", escalated).await;
+        let late = crate::monitors::lateness(&center).await;
+        assert_eq!(late, [(id.clone(), proto::Lateness::TimedOut)]);
         let task = center.task_of(&id).await;
         assert_eq!((task.group.as_str(), task.claimed_by.as_str()), ("supervisors", ""));
         assert!(task.escalated && task.deadline.is_none());

@@ -1,10 +1,9 @@
-//! `order list | exceptions`
+//! `order list`
 
 use std::process::ExitCode;
 
 use throughline_kit::error::Error;
 use throughline_proto::order::v1 as proto;
-use throughline_proto::order::v1::operation_service_client::OperationServiceClient;
 use throughline_proto::order::v1::order_service_client::OrderServiceClient;
 
 use super::order_state;
@@ -65,19 +64,4 @@ fn row(order: &proto::CustomerOrder) -> [String; 8] {
         amount(order.total.as_ref()),
         date_time(order.create_time.as_ref()),
     ]
-}
-
-pub(super) async fn exceptions(session: &Session) -> Result<ExitCode, Error> {
-    let answer = OperationServiceClient::new(session.operator()?)
-        .list_exceptions(bounded(proto::ListExceptionsRequest {}))
-        .await
-        .map_err(refused)?
-        .into_inner();
-    session.console.answer(&answer, |answer| {
-        let row = |group: &proto::ExceptionGroup| {
-            [group.order_count.to_string(), group.signature.clone()]
-        };
-        let rows: Vec<[String; 2]> = answer.groups.iter().map(row).collect();
-        session.console.table(["ORDERS", "EXCEPTION"], &rows);
-    })
 }

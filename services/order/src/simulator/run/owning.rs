@@ -40,6 +40,8 @@ impl Run {
         // What is not stored says whether there is something to store.
         order.tasks_changed = self.stored.tasks_changed;
         order.marks_changed = self.stored.marks_changed;
+        order.positions_changed = self.stored.positions_changed;
+        order.cancellations_changed = self.stored.cancellations_changed;
         if order != *self.stored {
             return Err("it is read as another one than was stored".to_owned());
         }
