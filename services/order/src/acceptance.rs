@@ -1,6 +1,6 @@
 //! Accepts orders: stores them durably and hands them to the engine, which does all the work after the answer.
 
-use throughline_kit::clock::Clock;
+use throughline_kit::clock::{Clock, Instant};
 use throughline_kit::error::{Error, Kind};
 use throughline_kit::idempotency::{Idempotency, RequestKey};
 use throughline_kit::identity::{Caller, CallerKind};
@@ -16,7 +16,7 @@ use crate::error::{DOMAIN, OrderError};
 use crate::flow::{self, Pinned};
 use crate::order::{Item, Order, OrderId, OrderState};
 use crate::store;
-use crate::templates::{PRE_ORDER, STANDARD, Templates};
+use crate::templates::Templates;
 use crate::webhook;
 
 /// Right of a channel to set its own prices.
@@ -55,7 +55,9 @@ impl Acceptance {
         mut submission: Submission,
         cart: Option<CartEnd>,
     ) -> Result<proto::SubmitOrderResponse, Error> {
-        let checked = self.check(caller, &submission).and_then(|()| self.template(&submission));
+        let checked = self
+            .check(caller, &submission)
+            .and_then(|()| self.templates.for_submission(&submission));
         let template = match checked {
             Ok(template) => template,
             Err(refusal) => {
@@ -112,17 +114,6 @@ impl Acceptance {
         self.engine.check_room()
     }
 
-    /// The template of the order's own steps: the one that is named, else by when it shall begin.
-    fn template(&self, submission: &Submission) -> Result<Pinned, Error> {
-        let name = match (submission.template.as_str(), submission.requested_start_at) {
-            ("", None) => STANDARD,
-            ("", Some(_)) => PRE_ORDER,
-            (named, _) => named,
-        };
-        let missing = || OrderError::OrderTemplateUnknown(name.to_owned());
-        self.templates.of_order(name).ok_or_else(|| missing().into())
-    }
-
     fn new_order(
         &self,
         caller: &Caller,
@@ -130,54 +121,71 @@ impl Acceptance {
         submission: Submission,
         template: Pinned,
     ) -> Order {
-        let now = self.clock.now();
-        let mut order = Order {
-            id: OrderId::generate(),
-            channel,
-            channel_order_id: submission.channel_order_id,
-            customer: submission.customer,
-            items: submission.items.into(),
-            item_plans: None,
-            currency: submission.currency,
-            payment: submission.payment,
-            policy: submission.policy,
-            requested_start_at: submission.requested_start_at,
-            promised_at: submission.promised_at,
-            jeopardy_at: None,
-            in_jeopardy: false,
-            priority: submission.priority,
-            urges: 0,
-            urged_at: None,
-            holds: Vec::new(),
-            signals: Vec::new(),
-            sale: None,
-            steps: Vec::new(),
-            template: template.clone(),
-            business_orders: Vec::new(),
-            total: None,
-            captured: 0,
-            refunded: 0,
-            payment_order_id: String::new(),
-            reservation_id: String::new(),
-            assigned: std::collections::BTreeMap::new(),
-            dismissal: None,
-            cancel_reason: None,
-            change: None,
-            failure: None,
-            trace_parent: caller.trace_parent.clone(),
-            created_at: now,
-            updated_at: now,
-            ended_at: None,
-            version: 1,
-            marks: std::collections::BTreeSet::new(),
-            cancellations: Vec::new(),
-            cancellations_changed: false,
-            positions_changed: false,
-            marks_changed: false,
-            tasks_changed: false,
-        };
+        let trace_parent = caller.trace_parent.clone();
+        let origin = Origin { channel, trace_parent, accepted_at: self.clock.now() };
+        let mut order = submitted(submission, template.clone(), origin);
         flow::begin(&mut order, template, &self.engine.standing());
         order
+    }
+}
+
+/// Where an order comes from, and since when.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// Channel that it belongs to.
+    pub(crate) channel: String,
+    /// Trace of the submission.
+    pub(crate) trace_parent: String,
+    /// When it is accepted.
+    pub(crate) accepted_at: Instant,
+}
+
+/// The order of a submission; it has no steps yet.
+pub(crate) fn submitted(submission: Submission, template: Pinned, origin: Origin) -> Order {
+    Order {
+        id: OrderId::generate(),
+        channel: origin.channel,
+        channel_order_id: submission.channel_order_id,
+        customer: submission.customer,
+        items: submission.items.into(),
+        item_plans: None,
+        currency: submission.currency,
+        payment: submission.payment,
+        policy: submission.policy,
+        requested_start_at: submission.requested_start_at,
+        promised_at: submission.promised_at,
+        jeopardy_at: None,
+        in_jeopardy: false,
+        priority: submission.priority,
+        urges: 0,
+        urged_at: None,
+        holds: Vec::new(),
+        signals: Vec::new(),
+        sale: None,
+        steps: Vec::new(),
+        template,
+        business_orders: Vec::new(),
+        total: None,
+        captured: 0,
+        refunded: 0,
+        payment_order_id: String::new(),
+        reservation_id: String::new(),
+        assigned: std::collections::BTreeMap::new(),
+        dismissal: None,
+        cancel_reason: None,
+        change: None,
+        failure: None,
+        trace_parent: origin.trace_parent,
+        created_at: origin.accepted_at,
+        updated_at: origin.accepted_at,
+        ended_at: None,
+        version: 1,
+        marks: std::collections::BTreeSet::new(),
+        cancellations: Vec::new(),
+        cancellations_changed: false,
+        positions_changed: false,
+        marks_changed: false,
+        tasks_changed: false,
     }
 }
 

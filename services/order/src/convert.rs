@@ -21,9 +21,9 @@ pub(crate) use filter::filter;
 pub(crate) use monitor::{lateness_filter, load_group, timeout, timeout_group, urged_order};
 pub(crate) use order::{
     business_order, customer_order, fee_difference, items_of, listed, order_for_expressions, plan,
-    standing_hold, submitted_item,
+    policy, standing_hold, submitted_item,
 };
-pub(crate) use submission::{MAX_QUANTITY, Submission, submission, time};
+pub(crate) use submission::{MAX_QUANTITY, Submission, made_up, submission, time};
 pub(crate) use task::task;
 pub(crate) use template::{difference, finding, record};
 

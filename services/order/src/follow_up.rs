@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::failure::Failure;
 use crate::forecast::watch;
 use crate::hold::Hold;
-use crate::order::Order;
+use crate::order::{Order, Place};
 use crate::rollup::rollup;
 use crate::step::StepState;
 
@@ -41,6 +41,15 @@ pub(crate) fn follow_up(order: &Order, around: Surroundings<'_>) -> Option<Vec<E
         .or_else(|| go_on(order, now))
         .or_else(|| repeat_undo(order, now))
         .or_else(|| watch(order, around.measured, now).map(|event| vec![event]))
+}
+
+/// What follows for a step that failed: what it has against that itself, or what its business order, or the order, has to
+/// bear.
+pub(crate) fn after_failure(order: &Order, place: Place, now: Instant) -> Vec<Event> {
+    match place.business_order {
+        Some(index) => exception::after_failure(order, index, place.step, now),
+        None => vec![preparation::after_failure(order, place.step, now)],
+    }
 }
 
 fn go_on(order: &Order, now: Instant) -> Option<Vec<Event>> {

@@ -9,7 +9,8 @@ use throughline_kit::error::{Error, Kind as ErrorKind};
 use throughline_kit::storage::{Database, Writer};
 use throughline_proto::prost_reflect::{DescriptorPool, MethodDescriptor};
 
-use crate::error::DOMAIN;
+use crate::convert::Submission;
+use crate::error::{DOMAIN, OrderError};
 use crate::flow::{Pinned, pinned, resolve};
 use crate::order::Order;
 use crate::store::template::{self as store, InForce, Publish};
@@ -248,6 +249,17 @@ impl Templates {
     /// The template of an order's own steps.
     pub(crate) fn of_order(&self, name: &str) -> Option<Pinned> {
         self.in_force(name, Kind::Order).map(Pinned::new)
+    }
+
+    /// The template of the own steps of an order to be: the one that it names, else by when it shall begin.
+    pub(crate) fn for_submission(&self, submission: &Submission) -> Result<Pinned, Error> {
+        let name = match (submission.template.as_str(), submission.requested_start_at) {
+            ("", None) => STANDARD,
+            ("", Some(_)) => PRE_ORDER,
+            (named, _) => named,
+        };
+        let missing = || OrderError::OrderTemplateUnknown(name.to_owned());
+        self.of_order(name).ok_or_else(|| missing().into())
     }
 
     /// Gives an order that was read the versions that it keeps. One that another instance published is read first.

@@ -78,10 +78,17 @@ pub enum TemplateCommand {
         #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
         to: i64,
     },
-    /// Play a template on an order that there was, without calling anybody.
+    /// Play a template on an order that there was, or on one that is made up, without calling anybody.
     #[command(after_help = "Examples:
   throughline template simulate telecom-plan --order ord_01JD…
-  throughline template simulate telecom-plan.yaml --order ord_01JD… --business-order plan-1")]
+  throughline template simulate telecom-plan.yaml --order ord_01JD… --business-order plan-1
+  throughline template simulate telecom-plan.yaml --order-file deploy/throughline/samples/simple-order.yaml
+  throughline template simulate telecom-plan.yaml --order-file order.yaml --fail activate --fail-reason LINE_BUSY
+
+The file of --assume says what the product center and others would have said:
+  lines: [{ itemKey: plan-1, charge: { currencyCode: CNY, minorUnits: 5900 }, assignedItems: [\"+8613800000001\"] }]
+  itemKeys: [plan-1]                               # the lines that the business order delivers
+  saved: { survey.access: '\"fiber\"' }              # what a step kept, as JSON")]
     Simulate(TemplateSimulation),
 }
 
@@ -90,9 +97,21 @@ pub enum TemplateCommand {
 pub struct TemplateSimulation {
     /// Name of a template, or a file with one.
     pub template: String,
-    /// Order to play it on.
-    #[arg(long, value_name = "ID")]
-    pub order: String,
+    /// Stored order to play it on.
+    #[arg(long, value_name = "ID", required_unless_present = "order_file")]
+    pub order: Option<String>,
+    /// File with an order to play it on, as for `order submit`; nothing of it is stored.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["order", "business_order"])]
+    pub order_file: Option<PathBuf>,
+    /// File that says what lines cost and need, and what steps keep.
+    #[arg(long, value_name = "FILE")]
+    pub assume: Option<PathBuf>,
+    /// Step that is assumed to fail: what would follow?
+    #[arg(long, value_name = "STEP")]
+    pub fail: Option<String>,
+    /// Why it fails; templates may treat reasons differently.
+    #[arg(long, value_name = "REASON", requires = "fail")]
+    pub fail_reason: Option<String>,
     /// Business order of it: its id, or its template or a line where only one has it [default: the first].
     #[arg(long, value_name = "ID")]
     pub business_order: Option<String>,

@@ -7,14 +7,12 @@ use throughline_kit::error::Error;
 use throughline_proto::order::v1 as proto;
 use throughline_proto::order::v1::template_service_client::TemplateServiceClient;
 
-use super::order::{part, read};
-use crate::args::{TemplateCommand, TemplateSimulation, Why};
+use crate::args::{TemplateCommand, Why};
 use crate::connection::{Session, bounded, refused};
-use crate::console::{Console, date_time, short, span};
+use crate::console::{Console, date_time, short};
 use crate::pages;
 
-/// Endings of files; anything else without a separator of directories is the name of a published template.
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+mod simulation;
 
 pub(super) async fn run(session: &Session, command: TemplateCommand) -> Result<ExitCode, Error> {
     let console = session.console;
@@ -49,7 +47,7 @@ pub(super) async fn run(session: &Session, command: TemplateCommand) -> Result<E
             let answer = client.diff_templates(bounded(request)).await.map_err(refused)?;
             console.answer(&answer.into_inner(), |answer| differences(console, answer))
         }
-        TemplateCommand::Simulate(wanted) => simulate(session, wanted).await,
+        TemplateCommand::Simulate(wanted) => simulation::run(session, wanted).await,
     }
 }
 
@@ -155,59 +153,6 @@ fn differences(console: Console, answer: &proto::DiffTemplatesResponse) {
         before.lines().for_each(|line| console.line(format!("  - {line}")));
         after.lines().for_each(|line| console.line(format!("  + {line}")));
     }
-}
-
-async fn simulate(session: &Session, wanted: TemplateSimulation) -> Result<ExitCode, Error> {
-    let path = Path::new(&wanted.template);
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let is_file = ENDINGS.contains(&ending) || path.components().count() > 1;
-    let (source, name) = match is_file {
-        true => (super::seed::read(path)?, String::new()),
-        false => (String::new(), wanted.template),
-    };
-    let business_order_id = match &wanted.business_order {
-        Some(name) => {
-            let order = read(session, &wanted.order).await?;
-            part::business_order(&order, name)?.business_order_id.clone()
-        }
-        None => String::new(),
-    };
-    let request =
-        proto::SimulateTemplateRequest { source, name, order_id: wanted.order, business_order_id };
-    let answer = TemplateServiceClient::new(session.operator()?)
-        .simulate_template(bounded(request))
-        .await
-        .map_err(refused)?
-        .into_inner();
-    session.console.answer(&answer, |answer| show_simulation(session.console, answer))
-}
-
-fn show_simulation(console: Console, answer: &proto::SimulateTemplateResponse) {
-    let row = |step: &proto::SimulatedStep| {
-        [
-            step.step_id.clone(),
-            if step.runs { "runs" } else { "left out" }.to_owned(),
-            duration(step.start_offset.as_ref()),
-            duration(step.median_duration.as_ref()),
-            duration(step.p90_duration.as_ref()),
-            step.note.clone(),
-        ]
-    };
-    let rows: Vec<[String; 6]> = answer.steps.iter().map(row).collect();
-    console.table(["STEP", "", "BEGINS AFTER", "HALF TAKE", "9 OF 10 TAKE", "NOTE"], &rows);
-    let (half, most) =
-        (duration(answer.median_duration.as_ref()), duration(answer.p90_duration.as_ref()));
-    console.line(format!("in all: half of such orders take {half}, 9 of 10 {most}"));
-    for step in answer.steps.iter().filter(|step| !step.request.is_empty()) {
-        console.line(format!("{} sends {}", step.step_id, step.request));
-    }
-}
-
-fn duration(duration: Option<&prost_types::Duration>) -> String {
-    duration.map_or_else(
-        || "-".to_owned(),
-        |d| span(d.seconds.saturating_mul(1_000_000) + i64::from(d.nanos) / 1_000),
-    )
 }
 
 #[cfg(test)]

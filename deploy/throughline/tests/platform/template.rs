@@ -46,3 +46,29 @@ async fn a_template_is_checked_published_compared_and_rolled_back() {
     assert!(code == Some(1) && said.contains("TEMPLATE_NOT_FOUND"), "{said}");
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_is_played_on_an_order_in_a_file() {
+    let world = World::start().await;
+    let (file, order) = (world.directory().join("plan.yaml"), world.directory().join("order.yaml"));
+    let assumed = world.directory().join("assumed.yaml");
+    std::fs::write(&file, PLAN).expect("written");
+    let items = "items: [{ itemKey: plan, offeringCode: plan-4g-59, quantity: 1 }]";
+    std::fs::write(&order, format!("{items}\ncurrencyCode: CNY\n")).expect("written");
+    let charge = "charge: { currencyCode: CNY, minorUnits: 5900 }";
+    let lines = format!("lines: [{{ itemKey: plan, {charge} }}]\n");
+    std::fs::write(&assumed, lines).expect("written");
+    let paths = [&file, &order, &assumed].map(|path| path.to_str().expect("UTF-8").to_owned());
+    let [file, order, assumed] = &paths;
+    let play = ["template", "simulate", file, "--order-file", order, "--assume", assumed];
+    let output = world.run(&[&play[..], &["--fail", "open-account"]].concat()).await;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("activate sends {"), "{said}");
+    assert!(said.contains("if open-account fails with SIMULATED: UNDO"), "{said}");
+    assert!(said.contains("undone in this order: activate, charge"), "{said}");
+    assert!(said.contains("paid back: 59.00 CNY"), "{said}");
+    let both = ["template", "simulate", file, "--order", "x", "--order-file", order];
+    assert_eq!(world.run(&both).await.status.code(), Some(2), "one or the other");
+    world.end().await;
+}

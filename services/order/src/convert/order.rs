@@ -113,7 +113,8 @@ pub(crate) fn items_of(order: &Order, business_order: Option<usize>) -> Vec<prot
         .collect()
 }
 
-fn policy(policy: FailurePolicy) -> proto::FailurePolicy {
+/// Writes a policy.
+pub(crate) fn policy(policy: FailurePolicy) -> proto::FailurePolicy {
     match policy {
         FailurePolicy::Branch => proto::FailurePolicy::Branch,
         FailurePolicy::Whole => proto::FailurePolicy::Whole,

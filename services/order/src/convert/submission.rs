@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use throughline_kit::clock::{Instant, span_from_proto};
 use throughline_kit::error::{Error, Violations};
-use throughline_kit::id::RequestId;
+use throughline_kit::id::{RequestId, new_request_id};
 use throughline_kit::money::{Currency, UnitPrice};
 use throughline_proto::order::v1 as proto;
 
@@ -33,6 +33,8 @@ const MAX_PAYMENT_TTL: Duration = Duration::from_secs(24 * 3600);
 const MAX_TIME_SECONDS: i64 = 7_258_118_400;
 const DEFAULT_PAYMENT_CHANNEL: &str = "sandbox";
 const DEFAULT_LOCALE: &str = "en";
+/// Number and customer of an order that is made up, where it says none.
+const MADE_UP: &str = "made-up";
 
 /// A checked submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +103,20 @@ pub(crate) fn submission(request: &proto::SubmitOrderRequest) -> Result<Submissi
         template: request.template.clone(),
         priority,
         sale,
+    })
+}
+
+/// Reads an order that is made up: what says whose it is may be left out.
+pub(crate) fn made_up(order: &proto::SubmitOrderRequest) -> Result<Submission, Error> {
+    let or = |text: &String, usual: &str| {
+        if text.is_empty() { usual.to_owned() } else { text.clone() }
+    };
+    let nobody = || proto::Customer { customer_id: MADE_UP.to_owned(), ..Default::default() };
+    submission(&proto::SubmitOrderRequest {
+        request_id: or(&order.request_id, &new_request_id()),
+        channel_order_id: or(&order.channel_order_id, MADE_UP),
+        customer: Some(order.customer.clone().unwrap_or_else(nobody)),
+        ..order.clone()
     })
 }
 

@@ -27,7 +27,8 @@ pub(super) fn prepare(order: &Order, now: Instant) -> Option<Vec<Event>> {
     Some(ready(order, None, now)).filter(|events| !events.is_empty())
 }
 
-fn after_failure(order: &Order, step: usize, now: Instant) -> Event {
+/// What follows for the order of which an own step failed.
+pub(super) fn after_failure(order: &Order, step: usize, now: Instant) -> Event {
     let place = Place { business_order: None, step };
     if let Some(remedy) = remedy(order, place, now) {
         return remedy;

@@ -58,6 +58,7 @@ mod previews;
 mod rating;
 mod reading;
 mod receiver;
+mod rehearsing;
 mod reminding;
 mod repairing;
 mod requests;
