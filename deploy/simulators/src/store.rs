@@ -1,11 +1,10 @@
 //! Operations and late operations in the store. Rules and effects are in files of their own.
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::Error;
 use throughline_kit::money::{Currency, Money};
 use throughline_kit::storage::{Database, Insert, Migration, Tx, Value, corrupt};
+use throughline_kit::{AnyRow, Row};
 
 use crate::error::{DOMAIN, Refusal};
 use crate::method::{Method, System};

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use prost::Message;
 use sha2::{Digest, Sha256};
-use sqlx::Row;
-use sqlx::any::AnyRow;
 
 use crate::clock::{Clock, Instant};
 use crate::error::{Error, Kind};
 use crate::id::RequestId;
 use crate::retention::DeleteOld;
-use crate::storage::{Change, Database, Insert, Tx, Value, Writer, corrupt};
+use crate::storage::{AnyRow, Change, Database, Insert, Row, Tx, Value, Writer, corrupt};
 
 /// When a request in flight may be asked for again.
 const IN_PROGRESS_RETRY: Duration = Duration::from_millis(100);

@@ -38,6 +38,5 @@ pub mod testing;
 pub mod text;
 
 pub use serde;
-pub use sqlx::Row;
-pub use sqlx::any::AnyRow;
+pub use storage::{AnyRow, Row};
 pub use tokio_util::sync::CancellationToken;

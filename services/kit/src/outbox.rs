@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use prost::Message;
-use sqlx::Row;
-use sqlx::any::AnyRow;
+
 use throughline_proto::event::v1 as proto;
 
 use crate::clock::Instant;
 use crate::error::Error;
 use crate::id;
-use crate::storage::{Database, Insert, Value};
+use crate::storage::{AnyRow, Database, Insert, Row, Value};
 
 pub(crate) const LAST_SEQUENCE: &str =
     "SELECT CAST(COALESCE(MAX(sequence), 0) AS BIGINT) FROM outbox";

@@ -6,7 +6,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use sqlx::AnyPool;
-use sqlx::any::{Any, AnyArguments, AnyPoolOptions, AnyRow};
+use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{Migration as SqlxMigration, MigrationType, Migrator};
 
 use crate::error::{Error, Kind};
@@ -14,18 +14,25 @@ use crate::error::{Error, Kind};
 mod change;
 mod insert;
 mod ownership;
+mod postgres;
+mod row;
+mod sqlite;
+mod transaction;
 mod writer;
 
 pub use change::{Change, Tx, WorkingSet};
 pub use insert::{Insert, Rows, Value};
 pub use ownership::{Instance, OWNERSHIP_LOST};
+pub use row::{AnyRow, Cell, ColumnIndex, FromColumn, Row};
 pub use writer::{Writer, WriterLimits};
+
+use postgres::Postgres;
+use sqlite::Sqlite;
+use transaction::{Statement, Transaction};
 
 /// Connections that read. Transactions that write have one of their own, so that reads never keep a commit waiting.
 const MAX_READ_CONNECTIONS: u32 = 4;
 const MAX_WRITE_CONNECTIONS: u32 = 1;
-/// How long a statement waits for another process's lock on the file.
-const SQLITE_BUSY_TIMEOUT_MS: u32 = 5_000;
 /// How long a transaction may stand still: that of a machine that vanished must not keep the next owner of the store waiting.
 const POSTGRES_IDLE_IN_TRANSACTION_MS: u32 = 10_000;
 /// How long to wait for a connection.
@@ -93,17 +100,22 @@ pub enum Backend {
 /// A center's own database.
 #[derive(Clone)]
 pub struct Database {
-    reads: AnyPool,
-    writes: AnyPool,
-    backend: Backend,
+    engine: Engine,
     center: &'static str,
+}
+
+/// What is below: the same statements on either.
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database")
             .field("center", &self.center)
-            .field("backend", &self.backend)
+            .field("backend", &self.backend())
             .finish_non_exhaustive()
     }
 }
@@ -115,13 +127,6 @@ impl Database {
         config: &StorageConfig,
         migrations: &[Migration],
     ) -> Result<Self, Error> {
-        static DRIVERS: Once = Once::new();
-        DRIVERS.call_once(sqlx::any::install_default_drivers);
-        let backend = match config {
-            StorageConfig::Sqlite(_) => Backend::Sqlite,
-            StorageConfig::Postgres { .. } => Backend::Postgres,
-        };
-        let url = config.url();
         let place = config.to_string();
         let failed = |stage: &str, cause: &dyn fmt::Display| {
             Error::new(
@@ -131,35 +136,27 @@ impl Database {
                 format!("{stage} the store of the {center} center at {place}: {cause}"),
             )
         };
-        if let StorageConfig::Postgres { url, schema } = config {
-            create_schema(url, schema).await.map_err(|e| failed("make a schema in", &e))?;
-        }
-        // The connection that writes makes the file, so it comes first.
-        let writes = pool(backend, MAX_WRITE_CONNECTIONS).connect(&url).await;
-        let writes = writes.map_err(|e| failed("open", &e))?;
-        let reads = pool(backend, MAX_READ_CONNECTIONS).connect(&url).await;
-        let reads = reads.map_err(|e| failed("open", &e))?;
-        let database = Self { reads, writes, backend, center };
-        database.migrate(migrations).await.map_err(|e| failed("migrate", &e))?;
-        Ok(database)
-    }
-
-    async fn migrate(&self, migrations: &[Migration]) -> Result<(), sqlx::migrate::MigrateError> {
-        let kit = KIT_MIGRATIONS.iter().map(|m| (m.version, m));
-        let own = migrations.iter().map(|m| (SERVICE_MIGRATION_BASE + m.version, m));
-        let all = kit
-            .chain(own)
-            .map(|(version, m)| {
-                SqlxMigration::new(
-                    version,
-                    m.description.into(),
-                    MigrationType::Simple,
-                    sqlx::SqlSafeStr::into_sql_str(m.sql),
-                    false,
-                )
-            })
-            .collect();
-        Migrator::with_migrations(all).run(&self.writes).await
+        let url = config.url();
+        let engine = match config {
+            StorageConfig::Sqlite(path) => {
+                // Migrations are the same on both engines, and so is what carries them out.
+                let pool = pool(&url, MAX_WRITE_CONNECTIONS).await;
+                let pool = pool.map_err(|e| failed("open", &e))?;
+                migrate(&pool, migrations).await.map_err(|e| failed("migrate", &e))?;
+                pool.close().await;
+                Engine::Sqlite(Sqlite::open(path).map_err(|e| failed("open", &e))?)
+            }
+            StorageConfig::Postgres { url: server, schema } => {
+                create_schema(server, schema).await.map_err(|e| failed("make a schema in", &e))?;
+                let writes = pool(&url, MAX_WRITE_CONNECTIONS).await;
+                let writes = writes.map_err(|e| failed("open", &e))?;
+                let reads = pool(&url, MAX_READ_CONNECTIONS).await;
+                let reads = reads.map_err(|e| failed("open", &e))?;
+                migrate(&writes, migrations).await.map_err(|e| failed("migrate", &e))?;
+                Engine::Postgres(Postgres { reads, writes })
+            }
+        };
+        Ok(Self { engine, center })
     }
 
     /// Name of the center that owns it.
@@ -169,17 +166,19 @@ impl Database {
 
     /// The engine below.
     pub fn backend(&self) -> Backend {
-        self.backend
+        match self.engine {
+            Engine::Sqlite(_) => Backend::Sqlite,
+            Engine::Postgres(_) => Backend::Postgres,
+        }
     }
 
     /// Begins a transaction that writes.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        let begun = match self.backend {
-            // A plain BEGIN takes the write lock late and then fails under concurrency.
-            Backend::Sqlite => self.writes.begin_with("BEGIN IMMEDIATE").await,
-            Backend::Postgres => self.writes.begin_with("BEGIN").await,
+        let begun = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.begin().await.map(Transaction::Sqlite),
+            Engine::Postgres(postgres) => postgres.begin().await.map(Transaction::Postgres),
         };
-        Ok(Tx::new(begun.map_err(|e| self.unavailable(&e))?, self.center))
+        Ok(Tx::new(begun.map_err(|e| store_error(self.center, &e))?, self.center))
     }
 
     /// Reads all rows of a statement outside of any transaction.
@@ -188,7 +187,7 @@ impl Database {
         statement: &'static str,
         arguments: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<AnyRow>, Error> {
-        bind(statement, arguments).fetch_all(&self.reads).await.map_err(|e| self.unavailable(&e))
+        self.fetch(statement, arguments.into_iter().collect(), usize::MAX).await
     }
 
     /// Reads at most one row of a statement outside of any transaction.
@@ -197,25 +196,47 @@ impl Database {
         statement: &'static str,
         arguments: impl IntoIterator<Item = Value>,
     ) -> Result<Option<AnyRow>, Error> {
-        bind(statement, arguments)
-            .fetch_optional(&self.reads)
-            .await
-            .map_err(|e| self.unavailable(&e))
+        let mut rows = self.fetch(statement, arguments.into_iter().collect(), 1).await?;
+        Ok(rows.pop())
+    }
+
+    async fn fetch(
+        &self,
+        statement: &'static str,
+        values: Vec<Value>,
+        most: usize,
+    ) -> Result<Vec<AnyRow>, Error> {
+        let rows = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.fetch(statement, values, most).await,
+            Engine::Postgres(postgres) => postgres.fetch(statement, values, most).await,
+        };
+        rows.map_err(|e| store_error(self.center, &e))
     }
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.reads.close().await;
-        self.writes.close().await;
-    }
-
-    fn unavailable(&self, cause: &sqlx::Error) -> Error {
-        store_error(self.center, cause)
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
     }
 }
 
+/// What an engine says when it fails.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("{0}")]
+    Postgres(#[from] sqlx::Error),
+    #[error("all connections are in use")]
+    Busy,
+    #[error("it is closed")]
+    Closed,
+}
+
 /// Says what a store's failure means to a caller: it did not happen, and may be repeated.
-pub(crate) fn store_error(center: &'static str, cause: &sqlx::Error) -> Error {
+fn store_error(center: &'static str, cause: &Failure) -> Error {
     Error::new(
         Kind::Unavailable,
         center,
@@ -226,8 +247,9 @@ pub(crate) fn store_error(center: &'static str, cause: &sqlx::Error) -> Error {
 }
 
 /// Says what a failed COMMIT means: what the database answered did not happen; without an answer nobody knows.
-pub(crate) fn commit_error(center: &'static str, cause: &sqlx::Error) -> Error {
-    if matches!(cause, sqlx::Error::Database(_)) {
+fn commit_error(center: &'static str, cause: &Failure) -> Error {
+    // An embedded engine always answers.
+    if !matches!(cause, Failure::Postgres(cause) if !matches!(cause, sqlx::Error::Database(_))) {
         return store_error(center, cause);
     }
     Error::new(
@@ -247,31 +269,39 @@ pub fn corrupt(center: &str, what: &str, cause: impl fmt::Display) -> Error {
     Error::internal(center, format!("corrupt row in {what}: {cause}"))
 }
 
-pub(crate) fn bind(
-    statement: &'static str,
-    arguments: impl IntoIterator<Item = Value>,
-) -> sqlx::query::Query<'static, Any, AnyArguments> {
-    arguments.into_iter().fold(sqlx::query(statement), |query, value| value.bind(query))
+async fn migrate(
+    pool: &AnyPool,
+    migrations: &[Migration],
+) -> Result<(), sqlx::migrate::MigrateError> {
+    let kit = KIT_MIGRATIONS.iter().map(|m| (m.version, m));
+    let own = migrations.iter().map(|m| (SERVICE_MIGRATION_BASE + m.version, m));
+    let all = kit
+        .chain(own)
+        .map(|(version, m)| {
+            SqlxMigration::new(
+                version,
+                m.description.into(),
+                MigrationType::Simple,
+                sqlx::SqlSafeStr::into_sql_str(m.sql),
+                false,
+            )
+        })
+        .collect();
+    Migrator::with_migrations(all).run(pool).await
 }
 
-fn pool(backend: Backend, max_connections: u32) -> AnyPoolOptions {
+async fn pool(url: &str, max_connections: u32) -> Result<AnyPool, sqlx::Error> {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
     AnyPoolOptions::new()
         .max_connections(max_connections)
         .min_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_before_acquire(backend == Backend::Postgres)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                if backend == Backend::Sqlite {
-                    for pragma in sqlite_pragmas() {
-                        sqlx::query(pragma).execute(&mut *connection).await?;
-                    }
-                }
-                Ok(())
-            })
-        })
+        .test_before_acquire(true)
+        .connect(url)
+        .await
 }
 
 fn sqlite_url(path: &Path) -> String {
@@ -298,16 +328,6 @@ async fn create_schema(url: &str, schema: &str) -> Result<(), sqlx::Error> {
     let statement = format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"");
     sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
     connection.close().await
-}
-
-fn sqlite_pragmas() -> [&'static str; 4] {
-    const { assert!(SQLITE_BUSY_TIMEOUT_MS == 5_000) };
-    [
-        "PRAGMA busy_timeout = 5000",
-        "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = FULL",
-        "PRAGMA cache_size = -8000",
-    ]
 }
 
 impl fmt::Display for StorageConfig {

@@ -1,12 +1,11 @@
 //! Payment orders with their attempts, as one statement reads them. Attempts and refunds have files of their own below.
 
-use sqlx::any::AnyRow;
-use throughline_kit::Row;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::Error;
 use throughline_kit::money::{Currency, Money};
 use throughline_kit::paging::Page;
 use throughline_kit::storage::{Database, Migration, Tx, corrupt};
+use throughline_kit::{AnyRow, Row};
 
 use crate::error::{DOMAIN, Refusal};
 use crate::payment_order::{CloseReason, PaymentOrder, PaymentOrderId, Phase};

@@ -1,12 +1,11 @@
 //! The journal of what really happened.
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::Error;
 use throughline_kit::money::Money;
 use throughline_kit::paging::Page;
 use throughline_kit::storage::{Database, Insert, Tx, corrupt};
+use throughline_kit::{AnyRow, Row};
 
 use super::{amount, amount_columns, flag};
 use crate::error::DOMAIN;

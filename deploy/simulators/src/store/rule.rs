@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
 use throughline_kit::error::Error;
 use throughline_kit::storage::{Database, Tx, corrupt};
+use throughline_kit::{AnyRow, Row};
 
 use crate::error::DOMAIN;
 use crate::rule::{Misbehavior, Rule};

@@ -3,14 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
-use sqlx::Row;
 use throughline_proto::event::v1 as proto;
 use throughline_proto::event::v1::event_feed_service_client::EventFeedServiceClient;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{CallContext, GatewayClient};
 use crate::error::{Error, Kind};
-use crate::storage::{Change, Database, Tx, Writer};
+use crate::storage::{Change, Database, Row, Tx, Writer};
 
 /// How long a feed may be silent: it sends a keep-alive every 15 s.
 const MAX_SILENCE: Duration = Duration::from_secs(45);

@@ -5,11 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use sqlx::Row;
-use sqlx::any::{Any, AnyArguments, AnyRow};
-use sqlx::query::Query;
-
-use super::{Insert, Rows, Value, bind, commit_error, store_error};
+use super::{AnyRow, Insert, Row, Rows, Statement, Transaction, Value, commit_error, store_error};
 use crate::error::Error;
 use crate::outbox::{self, Announcement};
 
@@ -54,7 +50,7 @@ impl<W: WorkingSet> ErasedWorkingSet for W {
 /// A transaction that writes. Rows given to [`Tx::append`] and events given to [`Tx::announce`] are written just before
 /// the commit, many at a time; statements given to the other methods run at once.
 pub struct Tx {
-    inner: sqlx::Transaction<'static, Any>,
+    inner: Transaction,
     center: &'static str,
     appended: Vec<(&'static Insert, Vec<Vec<Value>>)>,
     announced: Vec<Announcement>,
@@ -69,7 +65,7 @@ impl fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(super) fn new(inner: sqlx::Transaction<'static, Any>, center: &'static str) -> Self {
+    pub(super) fn new(inner: Transaction, center: &'static str) -> Self {
         Self {
             inner,
             center,
@@ -91,11 +87,9 @@ impl Tx {
         statement: &'static str,
         arguments: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<AnyRow>, Error> {
-        let center = self.center;
-        bind(statement, arguments)
-            .fetch_all(&mut *self.inner)
-            .await
-            .map_err(|e| store_error(center, &e))
+        let values = arguments.into_iter().collect();
+        let rows = self.inner.fetch(statement, values, usize::MAX).await;
+        rows.map_err(|e| store_error(self.center, &e))
     }
 
     /// Reads at most one row.
@@ -104,11 +98,9 @@ impl Tx {
         statement: &'static str,
         arguments: impl IntoIterator<Item = Value>,
     ) -> Result<Option<AnyRow>, Error> {
-        let center = self.center;
-        bind(statement, arguments)
-            .fetch_optional(&mut *self.inner)
-            .await
-            .map_err(|e| store_error(center, &e))
+        let values = arguments.into_iter().collect();
+        let rows = self.inner.fetch(statement, values, 1).await;
+        Ok(rows.map_err(|e| store_error(self.center, &e))?.pop())
     }
 
     /// Writes at once and says how many rows it met. A compare-and-set checks that it met one.
@@ -118,12 +110,12 @@ impl Tx {
         arguments: impl IntoIterator<Item = Value>,
     ) -> Result<u64, Error> {
         self.writes += 1;
-        let center = self.center;
-        let done = bind(statement, arguments)
-            .execute(&mut *self.inner)
-            .await
-            .map_err(|e| store_error(center, &e))?;
-        Ok(done.rows_affected())
+        self.run(Statement::Written(statement), arguments.into_iter().collect()).await
+    }
+
+    async fn run(&mut self, statement: Statement, values: Vec<Value>) -> Result<u64, Error> {
+        let met = self.inner.run(statement, values).await;
+        met.map_err(|e| store_error(self.center, &e))
     }
 
     /// Adds a row, written before the commit. Nothing in the same commit may read it by SQL.
@@ -148,7 +140,7 @@ impl Tx {
         insert: &'static Insert,
         rows: Vec<Vec<Value>>,
     ) -> Result<u64, Error> {
-        self.execute_all(insert.queries(rows)).await
+        self.run_all(insert.statements(rows)).await
     }
 
     /// Changes rows by rows of values at once and says how many it met. A compare-and-set checks that it met all.
@@ -157,19 +149,14 @@ impl Tx {
         statement: &'static Rows,
         rows: Vec<Vec<Value>>,
     ) -> Result<u64, Error> {
-        self.execute_all(statement.queries(rows)).await
+        self.run_all(statement.statements(rows)).await
     }
 
-    async fn execute_all(
-        &mut self,
-        queries: Vec<Query<'static, Any, AnyArguments>>,
-    ) -> Result<u64, Error> {
-        let center = self.center;
+    async fn run_all(&mut self, statements: Vec<(Statement, Vec<Value>)>) -> Result<u64, Error> {
         let mut met = 0;
-        for query in queries {
+        for (statement, values) in statements {
             self.writes += 1;
-            let done = query.execute(&mut *self.inner).await;
-            met += done.map_err(|e| store_error(center, &e))?.rows_affected();
+            met += self.run(statement, values).await?;
         }
         Ok(met)
     }
@@ -199,12 +186,10 @@ impl Tx {
             working_set.flush_erased(&mut self).await?;
         }
         let last = self.flush_events().await?;
-        let center = self.center;
         for (insert, rows) in std::mem::take(&mut self.appended) {
-            for query in insert.queries(rows) {
-                query.execute(&mut *self.inner).await.map_err(|e| store_error(center, &e))?;
-            }
+            self.run_all(insert.statements(rows)).await?;
         }
+        let center = self.center;
         self.inner.commit().await.map_err(|e| commit_error(center, &e))?;
         Ok(last)
     }

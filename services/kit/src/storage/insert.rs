@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use sqlx::any::{Any, AnyArguments};
-use sqlx::query::Query;
+use super::Statement;
 
 /// Rows in one statement, largest first. Fixed sizes so that each statement is prepared once; powers of two so that any
-/// number of rows needs few statements, each of which costs a change of threads.
+/// number of rows needs few statements, each of which costs a round trip on a server.
 const CHUNK_SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 /// Parameters in one statement at most. SQLite looks for the name of each among those before it, so that the time to bind
 /// grows with the square of their number.
@@ -27,21 +26,6 @@ pub enum Value {
     OptionalInt(Option<i64>),
     /// BYTEA.
     Bytes(Vec<u8>),
-}
-
-impl Value {
-    pub(crate) fn bind(
-        self,
-        query: Query<'static, Any, AnyArguments>,
-    ) -> Query<'static, Any, AnyArguments> {
-        match self {
-            Self::Text(v) => query.bind(v),
-            Self::OptionalText(v) => query.bind(v),
-            Self::Int(v) => query.bind(v),
-            Self::OptionalInt(v) => query.bind(v),
-            Self::Bytes(v) => query.bind(v),
-        }
-    }
 }
 
 impl From<&str> for Value {
@@ -108,12 +92,9 @@ impl Rows {
         })
     }
 
-    /// Splits rows into statements of the fixed sizes.
-    pub(crate) fn queries(
-        &'static self,
-        rows: Vec<Vec<Value>>,
-    ) -> Vec<Query<'static, Any, AnyArguments>> {
-        queries(rows, self.width, |size| self.statement(size))
+    /// Splits rows into statements of the fixed sizes, each with its values.
+    pub(super) fn statements(&'static self, rows: Vec<Vec<Value>>) -> Vec<(Statement, Vec<Value>)> {
+        statements(rows, self.width, |size| self.statement(size))
     }
 }
 
@@ -142,12 +123,9 @@ impl Insert {
         format!("INSERT INTO {table} ({columns}) VALUES {tuples} {otherwise}").trim_end().to_owned()
     }
 
-    /// Splits rows into statements of the fixed sizes.
-    pub(crate) fn queries(
-        &'static self,
-        rows: Vec<Vec<Value>>,
-    ) -> Vec<Query<'static, Any, AnyArguments>> {
-        queries(rows, self.columns.len(), |size| self.statement(size))
+    /// Splits rows into statements of the fixed sizes, each with its values.
+    pub(super) fn statements(&'static self, rows: Vec<Vec<Value>>) -> Vec<(Statement, Vec<Value>)> {
+        statements(rows, self.columns.len(), |size| self.statement(size))
     }
 }
 
@@ -174,25 +152,21 @@ fn tuples(rows: usize, width: usize) -> String {
     (0..rows).map(tuple).collect::<Vec<String>>().join(", ")
 }
 
-fn queries(
+fn statements(
     rows: Vec<Vec<Value>>,
     width: usize,
     text: impl Fn(usize) -> Arc<str>,
-) -> Vec<Query<'static, Any, AnyArguments>> {
+) -> Vec<(Statement, Vec<Value>)> {
     let mut rows = rows.into_iter();
-    let mut queries = Vec::new();
+    let mut statements = Vec::new();
     while rows.len() > 0 {
         let left = rows.len();
         let fits = |n: &usize| *n <= left && n * width <= MAX_PARAMETERS;
         let size = CHUNK_SIZES.into_iter().find(fits).unwrap_or(1);
-        let text = sqlx::AssertSqlSafe(text(size));
-        let mut query = sqlx::query(sqlx::SqlSafeStr::into_sql_str(text));
-        for value in rows.by_ref().take(size).flatten() {
-            query = value.bind(query);
-        }
-        queries.push(query);
+        let values = rows.by_ref().take(size).flatten().collect();
+        statements.push((Statement::Made(text(size)), values));
     }
-    queries
+    statements
 }
 
 #[cfg(test)]
@@ -218,6 +192,6 @@ mod tests {
     fn rows_are_split_into_fixed_sizes() {
         let rows = (0..75).map(|n| vec![Value::Int(n), Value::Int(n)]).collect();
         // 64 + 8 + 2 + 1
-        assert_eq!(PAIRS.queries(rows).len(), 4);
+        assert_eq!(PAIRS.statements(rows).len(), 4);
     }
 }

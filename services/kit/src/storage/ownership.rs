@@ -7,11 +7,10 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Change, Database, Tx};
+use super::{Change, Database, Row, Tx};
 use crate::error::{Error, Kind};
 
 const SELECT_OWNER: &str = "SELECT instance, epoch, beat FROM ownership WHERE center = $1";

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use throughline_kit::Row;
 use throughline_kit::error::Kind;
 use throughline_kit::storage::{Database, StorageConfig, WriterLimits};
 use throughline_kit::testing::each_database;
@@ -98,6 +99,28 @@ on_each_database!(a_transaction_that_is_rolled_back_leaves_nothing, async |store
     tx.rollback().await.expect("roll back");
     assert_eq!(store.count().await, 0);
     assert_eq!(store.writer.write(Notes(1)).await.expect("the lock is free"), 1);
+});
+
+on_each_database!(a_transaction_that_is_dropped_leaves_nothing, async |store: Store| {
+    let mut tx = store.database.begin().await.expect("begin");
+    tx.execute("INSERT INTO notes (name, number) VALUES ('x', 1)", []).await.expect("insert");
+    drop(tx);
+    assert_eq!(store.writer.write(Notes(1)).await.expect("the lock is free"), 1);
+    assert_eq!(store.count().await, 1);
+});
+
+on_each_database!(a_value_stands_wherever_its_number_does, async |store: Store| {
+    const SELECT: &str = "SELECT CAST($2 AS TEXT) AS second, CAST($1 AS BIGINT) AS first, \
+         CAST($2 AS TEXT) AS again WHERE CAST($3 AS TEXT) IS NULL";
+    let values = || [7_i64.into(), "two".into(), None::<String>.into()];
+    let outside = store.database.fetch_optional(SELECT, values()).await.expect("read");
+    let mut tx = store.database.begin().await.expect("begin");
+    let inside = tx.fetch_all(SELECT, values()).await.expect("read").pop();
+    for row in [outside, inside] {
+        let row = row.expect("one row");
+        assert_eq!((row.get::<String, _>(0), row.get::<i64, _>("first")), ("two".to_owned(), 7));
+        assert_eq!(row.get::<Option<String>, _>("again").as_deref(), Some("two"));
+    }
 });
 
 #[tokio::test]

@@ -1,10 +1,9 @@
 //! Attempts. They are read with their payment orders.
 
-use sqlx::any::AnyRow;
-use throughline_kit::Row;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::Error;
 use throughline_kit::storage::{Database, Tx, corrupt};
+use throughline_kit::{AnyRow, Row};
 
 use super::{order_id, read_as};
 use crate::attempt::{Attempt, AttemptId, CaptureMode, ChannelName, Outcome};

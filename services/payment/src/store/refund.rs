@@ -1,12 +1,11 @@
 //! Refunds.
 
-use sqlx::any::AnyRow;
-use throughline_kit::Row;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::Error;
 use throughline_kit::money::{Currency, Money};
 use throughline_kit::paging::Page;
 use throughline_kit::storage::{Database, Insert, Tx, corrupt};
+use throughline_kit::{AnyRow, Row};
 
 use super::{ABOVE_ALL_IDS, read_as};
 use crate::attempt::{AttemptId, ChannelName};

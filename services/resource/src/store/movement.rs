@@ -1,10 +1,9 @@
 //! Rows of `movements`.
 
-use sqlx::any::AnyRow;
-use throughline_kit::Row;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::Error;
 use throughline_kit::storage::{Database, Insert, Tx, Value, corrupt};
+use throughline_kit::{AnyRow, Row};
 
 use super::pool_code;
 use crate::error::DOMAIN;

@@ -2,11 +2,10 @@
 
 use std::sync::LazyLock;
 
-use sqlx::any::AnyRow;
-use throughline_kit::Row;
 use throughline_kit::clock::Instant;
 use throughline_kit::error::Error;
 use throughline_kit::storage::{Database, Insert, Tx, Value, corrupt};
+use throughline_kit::{AnyRow, Row};
 
 use super::{in_chunks, met, pool_code};
 use crate::buckets::Buckets;
