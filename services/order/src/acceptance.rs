@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::error::{DOMAIN, OrderError};
 use crate::flow::{self, Pinned};
 use crate::order::{Item, Order, OrderId, OrderState};
+use crate::shared::Shared;
 use crate::store;
 use crate::templates::Templates;
 use crate::webhook;
@@ -146,11 +147,11 @@ pub(crate) fn submitted(submission: Submission, template: Pinned, origin: Origin
         id: OrderId::generate(),
         channel: origin.channel,
         channel_order_id: submission.channel_order_id,
-        customer: submission.customer,
+        customer: submission.customer.into(),
         items: submission.items.into(),
         item_plans: None,
         currency: submission.currency,
-        payment: submission.payment,
+        payment: submission.payment.into(),
         policy: submission.policy,
         requested_start_at: submission.requested_start_at,
         promised_at: submission.promised_at,
@@ -170,7 +171,7 @@ pub(crate) fn submitted(submission: Submission, template: Pinned, origin: Origin
         refunded: 0,
         payment_order_id: String::new(),
         reservation_id: String::new(),
-        assigned: std::collections::BTreeMap::new(),
+        assigned: Shared::default(),
         dismissal: None,
         cancel_reason: None,
         change: None,
@@ -180,7 +181,7 @@ pub(crate) fn submitted(submission: Submission, template: Pinned, origin: Origin
         updated_at: origin.accepted_at,
         ended_at: None,
         version: 1,
-        marks: std::collections::BTreeSet::new(),
+        marks: Shared::default(),
         cancellations: Vec::new(),
         cancellations_changed: false,
         positions_changed: false,

@@ -44,7 +44,7 @@ pub(crate) fn announce(order: &Order, event: &Event, now: Instant) -> Option<Ann
             let kind = business_order_event(*state)?;
             let moved = proto::OrderChanged {
                 business_order_id: order.business_orders[*index].id.to_string(),
-                template: order.business_orders[*index].template.name.clone(),
+                template: order.business_orders[*index].template.name.to_string(),
                 failure: failure.as_ref().map(convert::failure),
                 ..changed(order)
             };
@@ -189,8 +189,8 @@ fn of_step(order: &Order, place: Place) -> proto::OrderChanged {
         state: convert::order_state(rollup(order)).into(),
         version: order.version,
         business_order_id: business_order.map(|bo| bo.id.to_string()).unwrap_or_default(),
-        template: business_order.map(|bo| bo.template.name.clone()).unwrap_or_default(),
-        step_id: step.id.clone(),
+        template: business_order.map(|bo| bo.template.name.to_string()).unwrap_or_default(),
+        step_id: step.id.to_string(),
         attempt: i32::try_from(step.attempts.max(step.undo_attempts)).unwrap_or(i32::MAX),
         channel: order.channel.clone(),
         channel_order_id: order.channel_order_id.clone(),

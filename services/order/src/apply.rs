@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::flow;
 use crate::follow_up::CANCELLED_ON_REQUEST;
 use crate::order::{MAX_PRIORITY, Order, Place};
+use crate::shared::Shared;
 use crate::step::{Step, StepState};
 use crate::template::Activity;
 
@@ -274,7 +275,7 @@ fn collect(order: &mut Order, place: Place, gain: &Gain) {
         Gain::Prepared(preparation) => plan(order, preparation),
         Gain::Reserved { reservation_id, assigned } => {
             order.reservation_id.clone_from(reservation_id);
-            order.assigned.clone_from(assigned);
+            order.assigned = assigned.clone().into();
         }
         Gain::Captured { payment_order_id, minor } => {
             order.payment_order_id.clone_from(payment_order_id);
@@ -305,7 +306,7 @@ fn apply_business_order(order: &mut Order, event: &Event, now: Instant) {
         Event::ReversalPlanned(index) => {
             order.business_orders[*index].to_reverse = false;
             if let Some(reversal) = flow::reversal_of(order, *index) {
-                order.business_orders.push(reversal);
+                order.business_orders.push(reversal.into());
             }
         }
         Event::RerunBegan { index, step } => {
@@ -416,7 +417,7 @@ fn begin_with_change(order: &mut Order) {
     order.total = None;
     order.reservation_id.clear();
     order.payment_order_id.clear();
-    order.assigned.clear();
+    order.assigned = Shared::default();
     order.failure = None;
     for step in &mut order.steps {
         *step = step.anew();

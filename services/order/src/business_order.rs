@@ -5,6 +5,7 @@ use throughline_kit::money::Money;
 
 use crate::failure::Failure;
 use crate::flow::Pinned;
+use crate::shared::Shared;
 use crate::step::{Step, StepState};
 use crate::template::FailurePolicy;
 
@@ -159,12 +160,12 @@ impl BusinessOrder {
     }
 
     /// The business order that takes another back, once there is one.
-    fn taken_back_by(all: &[Self], index: usize) -> Option<&Self> {
-        all.iter().find(|bo| bo.reverses == Some(index))
+    fn taken_back_by(all: &[Shared<Self>], index: usize) -> Option<&Self> {
+        all.iter().find(|bo| bo.reverses == Some(index)).map(|bo| &**bo)
     }
 
     /// It cannot be withdrawn, but a business order of its own can take it back, and none does so yet.
-    pub(crate) fn can_be_reversed(all: &[Self], index: usize) -> bool {
+    pub(crate) fn can_be_reversed(all: &[Shared<Self>], index: usize) -> bool {
         let this = &all[index];
         this.reversal.is_some()
             && !this.can_be_withdrawn()
@@ -173,12 +174,12 @@ impl BusinessOrder {
     }
 
     /// A business order of its own takes it back, or will.
-    pub(crate) fn is_reversed(all: &[Self], index: usize) -> bool {
+    pub(crate) fn is_reversed(all: &[Shared<Self>], index: usize) -> bool {
         all[index].to_reverse || Self::taken_back_by(all, index).is_some()
     }
 
     /// It is being taken back, in either way, and not yet gone.
-    pub(crate) fn is_being_taken_back(all: &[Self], index: usize) -> bool {
+    pub(crate) fn is_being_taken_back(all: &[Shared<Self>], index: usize) -> bool {
         let this = &all[index];
         let by_another = || Self::taken_back_by(all, index).is_some_and(|bo| !bo.has_ended());
         this.to_reverse || (this.is_withdrawn() && !this.has_ended()) || by_another()

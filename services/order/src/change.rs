@@ -24,7 +24,7 @@ pub(crate) fn change_plan(order: &Order, change: &Change) -> proto::ChangePlan {
         added: keys_of(&after, &|key, _| !before.contains_key(key)),
         removed: keys_of(&before, &|key, _| !after.contains_key(key)),
         changed: keys_of(&after, &differs),
-        undone_steps: undone.into_iter().map(|step| order.steps[step].id.clone()).collect(),
+        undone_steps: undone.into_iter().map(|step| order.steps[step].id.to_string()).collect(),
         refund: (refund > 0).then(|| Money::new(order.currency, refund).to_proto()),
     }
 }

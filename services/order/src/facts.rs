@@ -61,7 +61,7 @@ impl Facts for OrderFacts<'_> {
         let is_undo = self.purpose.is_undo();
         let undone = || reference(self.order, self.place, Direction::Undo);
         StepFacts {
-            step_id: step.id.clone(),
+            step_id: step.id.to_string(),
             reference: if is_undo { undone() } else { done.clone() },
             request_id: self.request_id.clone(),
             done_reference: if is_undo { done } else { String::new() },

@@ -11,7 +11,9 @@ use crate::business_order::{BusinessOrder, BusinessOrderId, BusinessOrderState};
 use crate::event::{Event, Preparation, PreparedBusinessOrder};
 use crate::hold::Hold;
 use crate::mark::mark;
+use crate::name::Name;
 use crate::order::{Order, Original, Place, ReturnOf};
+use crate::shared::Shared;
 use crate::step::{Definition, Step};
 use crate::template::{Activity, StepDefinition, StepWork, Template};
 
@@ -19,7 +21,7 @@ use crate::template::{Activity, StepDefinition, StepWork, Template};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Pinned {
     /// Name.
-    pub(crate) name: String,
+    pub(crate) name: Name,
     /// Version.
     pub(crate) version: i64,
     /// The version itself; not stored with the order.
@@ -39,7 +41,7 @@ impl Eq for Pinned {}
 impl Pinned {
     /// Keeps a version.
     pub(crate) fn new(template: Arc<Template>) -> Self {
-        let (name, version) = (template.name.clone(), template.version);
+        let (name, version) = (Name::from(&template.name), template.version);
         Self { name, version, template: Some(template) }
     }
 
@@ -111,6 +113,7 @@ pub(crate) fn resolve(
         return Err(order.template.clone());
     }
     for business_order in &mut order.business_orders {
+        let business_order: &mut BusinessOrder = business_order;
         look(&mut business_order.template)?;
         if !define(&business_order.template, &mut business_order.steps) {
             return Err(business_order.template.clone());
@@ -132,8 +135,8 @@ pub(crate) fn pinned(order: &Order) -> impl Iterator<Item = &Pinned> {
 /// The order's own steps, as its template has them.
 pub(crate) fn own_steps(template: &Pinned) -> Vec<Step> {
     let step = |definition: &Arc<StepDefinition>| Step {
-        after: definition.after.clone(),
-        ..Step::new(definition.id.clone(), Arc::clone(definition))
+        after: definition.after.as_slice().into(),
+        ..Step::new(&definition.id, Arc::clone(definition))
     };
     template.steps().iter().map(step).collect()
 }
@@ -154,7 +157,10 @@ pub(crate) fn begin(order: &mut Order, template: Pinned, standing: &[Hold]) {
 }
 
 /// Makes the business orders of a prepared order.
-pub(crate) fn business_orders(order: &Order, preparation: &Preparation) -> Vec<BusinessOrder> {
+pub(crate) fn business_orders(
+    order: &Order,
+    preparation: &Preparation,
+) -> Vec<Shared<BusinessOrder>> {
     let index_of: BTreeMap<&str, usize> = preparation
         .business_orders
         .iter()
@@ -192,6 +198,7 @@ pub(crate) fn business_orders(order: &Order, preparation: &Preparation) -> Vec<B
                 reverses: None,
                 rerun_from: None,
             }
+            .into()
         })
         .collect()
 }
@@ -270,7 +277,7 @@ fn steps_of(
         for id in ids {
             let after = stand.last().map_or_else(|| before.clone(), |last| vec![*last]);
             stand.push(steps.len());
-            steps.push(Step { after, ..Step::new(id, Arc::clone(definition)) });
+            steps.push(Step { after: after.into(), ..Step::new(id, Arc::clone(definition)) });
         }
         // One that has nothing to do stands aside: what comes after it comes after those before it.
         places.push(if stand.is_empty() { before } else { stand });

@@ -34,15 +34,15 @@ pub(crate) fn of_exception(signature: &str) -> String {
 /// Brings the marks of an order to what it is now.
 pub(crate) fn mark(order: &mut Order) {
     let marks = marks(order);
-    if marks != order.marks {
-        order.marks = marks;
+    if marks != *order.marks {
+        order.marks = marks.into();
         order.marks_changed = true;
     }
 }
 
 /// Gives an order only the marks of its templates: for one whose steps are not understood any more.
 pub(crate) fn mark_templates(order: &mut Order) {
-    order.marks = templates(order);
+    order.marks = templates(order).into();
 }
 
 fn templates(order: &Order) -> BTreeSet<String> {

@@ -194,7 +194,7 @@ fn resume(order: &Order, scope: &HoldScope) -> Vec<Event> {
 
 /// The operation may be done from some states of a step only.
 fn forbidden(step: &Step, allowed: &'static str) -> Refusal {
-    Refusal::StateForbids { what: step.id.clone(), state: step.state.as_str(), allowed }
+    Refusal::StateForbids { what: step.id.to_string(), state: step.state.as_str(), allowed }
 }
 
 /// A business order in which a person decided goes on running.
@@ -280,7 +280,7 @@ fn skip(order: &Order, place: Place, by: &By) -> Result<Vec<Event>, Refusal> {
 fn substitute(order: &Order, place: Place) -> Result<Vec<Event>, Refusal> {
     let step = order.step(place);
     if step.definition().substitute.is_none() {
-        return Err(Refusal::SubstituteMissing(step.id.clone()));
+        return Err(Refusal::SubstituteMissing(step.id.to_string()));
     }
     refuse_withdrawn(order, place)?;
     let may =

@@ -14,6 +14,7 @@ use crate::cancellation::Cancellation;
 use crate::failure::Failure;
 use crate::flow::Pinned;
 use crate::hold::Hold;
+use crate::shared::Shared;
 use crate::signal::Signal;
 use crate::step::{Step, StepState};
 use crate::template::{Activity, FailurePolicy};
@@ -198,7 +199,7 @@ pub(crate) struct Order {
     /// The channel's own number.
     pub(crate) channel_order_id: String,
     /// The customer.
-    pub(crate) customer: Customer,
+    pub(crate) customer: Shared<Customer>,
     /// Template of its own steps.
     pub(crate) template: Pinned,
     /// Lines; only a change of the order replaces them.
@@ -208,7 +209,7 @@ pub(crate) struct Order {
     /// Currency of every amount.
     pub(crate) currency: Currency,
     /// How the customer pays.
-    pub(crate) payment: PaymentPlan,
+    pub(crate) payment: Shared<PaymentPlan>,
     /// What happens when a part fails and its template does not say it.
     pub(crate) policy: FailurePolicy,
     /// The campaign that it was sold under.
@@ -243,7 +244,7 @@ pub(crate) struct Order {
     /// The order's own steps, as its template has them.
     pub(crate) steps: Vec<Step>,
     /// The businesses; empty until prepared.
-    pub(crate) business_orders: Vec<BusinessOrder>,
+    pub(crate) business_orders: Vec<Shared<BusinessOrder>>,
     /// What is owed once.
     pub(crate) total: Option<Money>,
     /// Taken from the payer.
@@ -255,7 +256,7 @@ pub(crate) struct Order {
     /// Reservation; empty until there is one.
     pub(crate) reservation_id: String,
     /// Serial items by line.
-    pub(crate) assigned: BTreeMap<String, Vec<String>>,
+    pub(crate) assigned: Shared<BTreeMap<String, Vec<String>>>,
     /// Why nothing will be delivered.
     pub(crate) dismissal: Option<Dismissal>,
     /// Somebody asked to cancel; why.
@@ -276,8 +277,8 @@ pub(crate) struct Order {
     /// Grows with every stored change.
     pub(crate) version: i64,
     /// What it is found by besides its own fields, as it is stored.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) marks: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "is_unmarked")]
+    pub(crate) marks: Shared<BTreeSet<String>>,
     /// Requests to cancel it, or to change it; those of them that have ended are kept up to a number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) cancellations: Vec<Cancellation>,
@@ -298,6 +299,10 @@ pub(crate) struct Order {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+fn is_unmarked(marks: &Shared<BTreeSet<String>>) -> bool {
+    marks.is_empty()
 }
 
 /// What an order shall become.
@@ -355,6 +360,11 @@ impl Order {
                 .map(move |(step, s)| (Place { business_order: Some(index), step }, s))
         });
         own.chain(theirs)
+    }
+
+    /// The business orders.
+    pub(crate) fn parts(&self) -> impl ExactSizeIterator<Item = &BusinessOrder> {
+        self.business_orders.iter().map(|business_order| &**business_order)
     }
 
     /// The lines of a business order with their plans.
@@ -461,7 +471,7 @@ impl Order {
         let needs_person = |bo: &BusinessOrder| {
             matches!(bo.state, BusinessOrderState::Stuck | BusinessOrderState::Exception)
         };
-        self.business_orders.iter().any(needs_person)
+        self.parts().any(needs_person)
             || self.places().any(|(place, step)| self.is_troubled(place, step))
     }
 

@@ -7,6 +7,7 @@ use throughline_kit::money::Money;
 use crate::business_order::{BusinessOrder, BusinessOrderState};
 use crate::follow_up::policy_of;
 use crate::order::Order;
+use crate::shared::Shared;
 use crate::step::StepState;
 use crate::template::{Activity, FailurePolicy};
 
@@ -76,7 +77,7 @@ pub(crate) fn plan(order: &Order, trigger: &Trigger) -> Plan {
 }
 
 /// What stays because something needs it that cannot go back in any way: without it that would make no sense.
-fn needed(all: &[BusinessOrder], affected: &BTreeSet<usize>) -> BTreeSet<usize> {
+fn needed(all: &[Shared<BusinessOrder>], affected: &BTreeSet<usize>) -> BTreeSet<usize> {
     let stays = |index: &usize| {
         !all[*index].is_withdrawn()
             && !all[*index].can_be_withdrawn()
@@ -120,10 +121,10 @@ fn affected(order: &Order, trigger: &Trigger) -> BTreeSet<usize> {
 }
 
 /// How many business orders stand before each, on the longest way: those that ran later are undone earlier.
-fn depths(all: &[BusinessOrder]) -> Vec<usize> {
+fn depths(all: &[Shared<BusinessOrder>]) -> Vec<usize> {
     let mut depths = vec![None; all.len()];
     // Dependencies form no cycle, so each is reckoned once, after those before it.
-    fn reckon(all: &[BusinessOrder], index: usize, depths: &mut [Option<usize>]) -> usize {
+    fn reckon(all: &[Shared<BusinessOrder>], index: usize, depths: &mut [Option<usize>]) -> usize {
         if let Some(known) = depths[index] {
             return known;
         }

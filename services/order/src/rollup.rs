@@ -17,7 +17,7 @@ pub(crate) fn rollup(order: &Order) -> OrderState {
         }
     } else if order.change.is_none()
         && is_decomposed(order)
-        && order.business_orders.iter().all(BusinessOrder::has_ended)
+        && order.parts().all(BusinessOrder::has_ended)
     {
         return outcome(order);
     }
@@ -73,7 +73,7 @@ fn outcome(order: &Order) -> OrderState {
         OrderState::Completed
     } else if delivered > 0 {
         OrderState::Partial
-    } else if order.cancel_reason.is_some() || all.iter().any(took_all) {
+    } else if order.cancel_reason.is_some() || order.parts().any(took_all) {
         OrderState::Cancelled
     } else {
         OrderState::Failed

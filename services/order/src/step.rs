@@ -9,6 +9,7 @@ use throughline_kit::backoff::Backoff;
 use throughline_kit::clock::Instant;
 
 use crate::failure::Failure;
+use crate::name::Name;
 use crate::task::Task;
 use crate::template::{Activity, Call, StepDefinition, StepWork};
 
@@ -114,13 +115,13 @@ pub(crate) enum SlaState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step {
     /// Unique among its siblings.
-    pub(crate) id: String,
+    pub(crate) id: Name,
     /// What it does.
     #[serde(skip)]
     pub(crate) definition: Definition,
     /// Siblings that must have passed first, by index.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) after: Vec<usize>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub(crate) after: Arc<[usize]>,
     /// How it stands.
     pub(crate) state: StepState,
     /// Calls made.
@@ -192,6 +193,10 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+fn is_empty(places: &Arc<[usize]>) -> bool {
+    places.is_empty()
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_kept(sla: &SlaState) -> bool {
     *sla == SlaState::Kept
@@ -199,11 +204,11 @@ fn is_kept(sla: &SlaState) -> bool {
 
 impl Step {
     /// A step that has not started.
-    pub(crate) fn new(id: impl Into<String>, definition: Arc<StepDefinition>) -> Self {
+    pub(crate) fn new(id: impl Into<Name>, definition: Arc<StepDefinition>) -> Self {
         Self {
             id: id.into(),
             definition: Definition(definition),
-            after: Vec::new(),
+            after: Arc::default(),
             state: StepState::Scheduled,
             attempts: 0,
             undo_attempts: 0,
@@ -232,7 +237,7 @@ impl Step {
     /// The same step, to be run anew as another request.
     pub(crate) fn anew(&self) -> Self {
         Self {
-            after: self.after.clone(),
+            after: Arc::clone(&self.after),
             generation: self.generation + 1,
             ..Self::new(self.id.clone(), Arc::clone(&self.definition.0))
         }

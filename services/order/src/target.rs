@@ -78,7 +78,7 @@ pub(crate) fn parts(
         let delivers = |bo: &crate::business_order::BusinessOrder| {
             bo.reverses.is_none() && bo.item_keys.binary_search(key).is_ok()
         };
-        let index = order.business_orders.iter().position(delivers).ok_or_else(missing)?;
+        let index = order.parts().position(delivers).ok_or_else(missing)?;
         let business_order = &order.business_orders[index];
         let others = business_order.item_keys.iter().filter(|other| !item_keys.contains(other));
         if others.count() > 0 {

@@ -265,7 +265,7 @@ impl Templates {
     /// Gives an order that was read the versions that it keeps. One that another instance published is read first.
     pub(crate) async fn resolve(&self, order: &mut Order) -> Result<(), Error> {
         let is_known = |pinned: &Pinned| {
-            let key = (pinned.name.clone(), pinned.version);
+            let key = (pinned.name.to_string(), pinned.version);
             self.published.load().versions.contains_key(&key)
         };
         if !pinned(order).all(is_known) {

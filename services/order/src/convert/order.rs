@@ -52,7 +52,7 @@ pub(crate) fn order_for_expressions(order: &Order) -> proto::CustomerOrder {
         end_time: order.ended_at.map(Instant::to_proto),
         version: order.version,
         requested_start_time: order.requested_start_at.map(Instant::to_proto),
-        template: order.template.name.clone(),
+        template: order.template.name.to_string(),
         template_version: order.template.version,
         holds: Vec::new(),
         priority: order.priority.into(),
@@ -214,7 +214,7 @@ pub(crate) fn business_order(order: &Order, index: usize) -> proto::BusinessOrde
     let recurring = order.lines_of(business_order).map(|(_, plan)| plan.recurring.minor).sum();
     proto::BusinessOrder {
         business_order_id: business_order.id.to_string(),
-        template: business_order.template.name.clone(),
+        template: business_order.template.name.to_string(),
         state: business_order_state(business_order.state).into(),
         item_keys: business_order.item_keys.clone(),
         requires: ids(&business_order.requires),
@@ -256,7 +256,7 @@ fn steps(order: &Order, business_order: Option<usize>, steps: &[Step]) -> Vec<pr
         let was_called = one.attempts > 0 && matches!(one.definition().work, StepWork::Call(_));
         let reference = was_called.then(|| reference(order, place, Direction::Do));
         let reference = reference.unwrap_or_default();
-        let after = one.after.iter().map(|before| steps[*before].id.clone()).collect();
+        let after = one.after.iter().map(|before| steps[*before].id.to_string()).collect();
         proto::Step { held: is_held, after, reference, ..step(one) }
     };
     steps.iter().enumerate().map(write).collect()
@@ -265,7 +265,7 @@ fn steps(order: &Order, business_order: Option<usize>, steps: &[Step]) -> Vec<pr
 fn step(step: &Step) -> proto::Step {
     let definition = step.definition();
     proto::Step {
-        step_id: step.id.clone(),
+        step_id: step.id.to_string(),
         state: step_state(step.state).into(),
         capability: step.method().to_owned(),
         attempts: i32::try_from(step.attempts).unwrap_or(i32::MAX),

@@ -126,7 +126,7 @@ fn remedied(
 }
 
 fn undone(steps: &[Step]) -> Vec<String> {
-    BusinessOrder::undo_order(steps).into_iter().map(|index| steps[index].id.clone()).collect()
+    BusinessOrder::undo_order(steps).into_iter().map(|index| steps[index].id.to_string()).collect()
 }
 
 fn end_of(dismissal: Dismissal) -> OrderState {

@@ -50,7 +50,7 @@ impl Played {
             ends.0 += median.unwrap_or_default();
             ends.1 += p90.unwrap_or_default();
         }
-        self.steps.push(One { played, is_own, after: step.after.clone(), ends });
+        self.steps.push(One { played, is_own, after: step.after.to_vec(), ends });
     }
 
     /// Whether a step would run.
@@ -96,7 +96,7 @@ pub(super) fn simulated(order: &Order, place: Place, now: Instant) -> proto::Sim
     let definition = step.definition();
     let facts = OrderFacts::new(order, place, now);
     let mut played = proto::SimulatedStep {
-        step_id: step.id.clone(),
+        step_id: step.id.to_string(),
         runs: true,
         ..proto::SimulatedStep::default()
     };

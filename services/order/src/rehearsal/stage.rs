@@ -10,6 +10,7 @@ use crate::business_order::{BusinessOrder, BusinessOrderState};
 use crate::event::{Event, Preparation, PreparedBusinessOrder};
 use crate::flow::{self, Pinned, own_steps};
 use crate::order::Order;
+use crate::shared::Shared;
 use crate::step::{Step, StepState};
 use crate::template::Activity;
 
@@ -59,10 +60,10 @@ impl Stage {
             business_order.state = BusinessOrderState::Running;
             return Self { order, business_order: Some(index) };
         }
-        let all: Vec<BusinessOrder> =
+        let all: Vec<Shared<BusinessOrder>> =
             order.business_orders.iter().filter(|bo| bo.reverses.is_none()).cloned().collect();
         let keys = |indexes: &[usize]| indexes.iter().map(ToString::to_string).collect();
-        let planned = |(at, bo): (usize, &BusinessOrder)| PreparedBusinessOrder {
+        let planned = |(at, bo): (usize, &Shared<BusinessOrder>)| PreparedBusinessOrder {
             key: at.to_string(),
             template: if at == index { template.clone() } else { bo.template.clone() },
             reversal: bo.reversal.clone(),

@@ -1,6 +1,6 @@
 //! Orders of a simulated world.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use throughline_kit::clock::Instant;
@@ -10,6 +10,7 @@ use crate::apply::apply;
 use crate::event::Event;
 use crate::flow::{self, Pinned};
 use crate::order::{Action, Customer, DEFAULT_PRIORITY, Item, Order, OrderId, PaymentPlan, Place};
+use crate::shared::Shared;
 use crate::template::{Activity, FailurePolicy};
 
 /// When every simulation begins.
@@ -53,11 +54,11 @@ pub(crate) fn accepted(
         id: OrderId::derive(&["simulated", name]),
         channel: "hall".to_owned(),
         channel_order_id: name.to_owned(),
-        customer: Customer { id: "c1".to_owned(), ..Customer::default() },
+        customer: Customer { id: "c1".to_owned(), ..Customer::default() }.into(),
         items: items.into(),
         item_plans: None,
         currency: currency(),
-        payment: PaymentPlan { channel: "sandbox".to_owned(), ttl: PAYMENT_TTL },
+        payment: PaymentPlan { channel: "sandbox".to_owned(), ttl: PAYMENT_TTL }.into(),
         policy,
         sale: None,
         requested_start_at: None,
@@ -77,7 +78,7 @@ pub(crate) fn accepted(
         refunded: 0,
         payment_order_id: String::new(),
         reservation_id: String::new(),
-        assigned: BTreeMap::new(),
+        assigned: Shared::default(),
         dismissal: None,
         cancel_reason: None,
         change: None,
@@ -87,7 +88,7 @@ pub(crate) fn accepted(
         updated_at: START,
         ended_at: None,
         version: 1,
-        marks: BTreeSet::new(),
+        marks: Shared::default(),
         cancellations: Vec::new(),
         cancellations_changed: false,
         positions_changed: false,

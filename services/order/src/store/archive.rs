@@ -125,7 +125,7 @@ pub(super) async fn forget_live(
 /// Stores what archived orders are found by besides their rows.
 pub(super) fn keep_marks<'a>(tx: &mut Tx, ended: impl Iterator<Item = &'a Order>) {
     for order in ended {
-        for mark in &order.marks {
+        for mark in order.marks.iter() {
             let row: [Value; 3] =
                 [mark.as_str().into(), order.created_at.into(), order.id.as_str().into()];
             tx.append(&INSERT_MARK, row);

@@ -149,7 +149,7 @@ fn a_plan_of_very_many_ways_through_the_parts_ends() {
     order.business_orders = (0..200_usize)
         .map(|index| {
             let requires = (index.saturating_sub(2)..index).collect();
-            crate::business_order::BusinessOrder { requires, ..one.clone() }
+            crate::business_order::BusinessOrder { requires, ..(*one).clone() }.into()
         })
         .collect();
     let planned = plan(&order, &Trigger::CancelOrder);

@@ -51,7 +51,7 @@ fn delivered(order: &Order) -> impl Iterator<Item = &BusinessOrder> {
     let stands = move |(index, bo): &(usize, &BusinessOrder)| {
         bo.state == BusinessOrderState::Done && bo.reverses.is_none() && !is_back(*index)
     };
-    all.iter().enumerate().filter(stands).map(|(_, bo)| bo)
+    order.parts().enumerate().filter(stands).map(|(_, bo)| bo)
 }
 
 fn has_passed(order: &Order, activity: Activity) -> bool {

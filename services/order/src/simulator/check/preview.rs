@@ -28,7 +28,7 @@ impl Preview {
             })
         };
         let awaits = all.iter().any(|bo| bo.state == BusinessOrderState::Failed);
-        let is_clear = !all.iter().any(opens) && !awaits;
+        let is_clear = !order.parts().any(opens) && !awaits;
         Self { going: going(order, &plan), refunded: order.refunded, is_clear, plan }
     }
 

@@ -59,7 +59,7 @@ fn begin(order: &Order, place: Place) -> Result<(), String> {
         }
         Some(index) => {
             let business_order = &order.business_orders[index];
-            let needs = business_order.requires.iter().map(|need| &order.business_orders[*need]);
+            let needs = business_order.requires.iter().map(|need| &*order.business_orders[*need]);
             // What is needed by something that is to be taken back stands until that is gone.
             let is_reversed = BusinessOrder::is_reversed(&order.business_orders, index);
             let stands = |need: &&BusinessOrder| {
