@@ -19,6 +19,7 @@ mod channel;
 mod demo;
 mod hold;
 mod import;
+mod machine;
 mod order;
 mod progress;
 mod seed;

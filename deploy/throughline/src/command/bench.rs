@@ -8,7 +8,6 @@ use crate::args::BenchCommand;
 use crate::connection::Session;
 
 mod load;
-mod machine;
 mod orders;
 mod peer;
 mod proxy;

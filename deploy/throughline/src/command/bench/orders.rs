@@ -11,10 +11,10 @@ use throughline_order::history::Past;
 use throughline_proto::order::v1 as proto;
 
 use super::load::{Measured, closed_loop};
-use super::machine::{cpu_micros, resident_kib};
 use super::restate::{Outcome, Restate};
 use super::roles::Roles;
 use crate::args::{OrdersBench, Role};
+use crate::command::machine::{cpu_micros, resident_kib};
 use crate::connection::Session;
 use crate::console::{Console, short, span};
 use crate::orders;

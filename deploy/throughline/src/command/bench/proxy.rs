@@ -8,10 +8,10 @@ use throughline_proto::product::v1::GetOfferingRequest;
 use throughline_proto::product::v1::catalog_service_client::CatalogServiceClient;
 
 use super::load::{Measured, closed_loop};
-use super::machine::tree_cpu_micros;
 use super::peer::{Make, Peer};
 use super::roles::Roles;
 use crate::args::{LISTEN, ProxyBench, Role};
+use crate::command::machine::tree_cpu_micros;
 use crate::connection::{Session, bounded, refused};
 use crate::console::span;
 use crate::seed::Seed;

@@ -14,8 +14,8 @@ use throughline_kit::id;
 use tokio::net::TcpStream;
 
 use super::load::{Measured, closed_loop};
-use super::machine::{resident_kib, tree_cpu_micros};
 use crate::args::LISTEN;
+use crate::command::machine::{resident_kib, tree_cpu_micros};
 
 /// How long it may take until the handlers are registered.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
