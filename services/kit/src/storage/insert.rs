@@ -9,8 +9,7 @@ use super::Statement;
 /// Rows in one statement, largest first. Fixed sizes so that each statement is prepared once; powers of two so that any
 /// number of rows needs few statements, each of which costs a round trip on a server.
 const CHUNK_SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
-/// Parameters in one statement at most. SQLite looks for the name of each among those before it, so that the time to bind
-/// grows with the square of their number.
+/// Parameters in one statement at most, so that no text that stays prepared is very long.
 const MAX_PARAMETERS: usize = 512;
 
 /// A value of a column.

@@ -174,7 +174,8 @@ impl Drop for Transaction {
     }
 }
 
-/// Prepares a statement with its values. `$3` is the third value; to SQLite that is a name, and `?3` the number.
+/// Prepares a statement with its values. `$3` is the third value; to SQLite that is a name, and `?3` the number. No statement
+/// has a `$` for anything else.
 fn prepare<'c>(
     connection: &'c Connection,
     statement: &str,
