@@ -84,6 +84,12 @@ enum Pass {
 impl Writer {
     /// Starts the writer of a database that nobody else writes, or in which all may write. It ends when the last handle is
     /// dropped.
+    ///
+    /// It has a thread of its own, because SQLite waits for the disk in the thread that commits.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, and where the system gives no thread.
     pub fn start(database: &Database, limits: WriterLimits) -> Self {
         Self::start_with(database, limits, None)
     }
@@ -110,7 +116,10 @@ impl Writer {
         let (announce, committed) = watch::channel(0);
         let center = database.center();
         let store = Store { database: database.clone(), ownership: ownership.clone(), announce };
-        tokio::spawn(run(store, queue, limits));
+        let runtime = tokio::runtime::Handle::current();
+        let write = move || runtime.block_on(run(store, queue, limits));
+        let thread = std::thread::Builder::new().name("writer".to_owned());
+        thread.spawn(write).expect("a service that gets no thread cannot start");
         Self { jobs, committed, center, limits, ownership }
     }
 
