@@ -34,3 +34,5 @@ DROP INDEX orders_by_channel_state;
 DROP INDEX orders_by_channel;
 DROP INDEX orders_by_number;
 CREATE UNIQUE INDEX orders_by_number ON orders (channel_order_id, channel);
+-- Ended orders that an earlier version left here: in time there are none.
+CREATE INDEX orders_left ON orders (order_id) WHERE wakeup_at_us IS NULL;

@@ -132,3 +132,70 @@ pub(super) fn keep_marks<'a>(tx: &mut Tx, ended: impl Iterator<Item = &'a Order>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use throughline_kit::storage::{Change, Writer, WriterLimits};
+    use throughline_kit::testing::{each_database, number_in};
+
+    use super::super::{MIGRATIONS, ORDER_OVERTAKEN, SaveOrders, insert};
+    use super::*;
+    use crate::order::OrderId;
+    use crate::simulator::{Catalog, START, accepted};
+    use crate::step::StepState;
+    use crate::template::FailurePolicy;
+
+    struct Accept(Order);
+
+    impl Change for Accept {
+        type Output = ();
+
+        async fn apply(&self, tx: &mut Tx) -> Result<(), Error> {
+            insert(tx, &self.0).await
+        }
+    }
+
+    fn save(order: &Order) -> SaveOrders {
+        SaveOrders { orders: vec![Arc::new(order.clone())], ..SaveOrders::default() }
+    }
+
+    fn reason<T>(outcome: Result<T, Error>) -> String {
+        outcome.map_or_else(|error| error.reason, |_| String::new())
+    }
+
+    /// An order that was just accepted, the same under way, and the same at its end.
+    fn life() -> [Order; 3] {
+        let template = Catalog::shipped().pinned("standard");
+        let new = accepted("1", template, FailurePolicy::Branch, Vec::new());
+        let running = Order { version: 2, ..new.clone() };
+        let mut ended =
+            Order { ended_at: Some(START), item_plans: Some(Vec::new().into()), ..running.clone() };
+        ended.steps.iter_mut().for_each(|step| step.state = StepState::Succeeded);
+        [new, running, ended]
+    }
+
+    #[tokio::test]
+    async fn an_order_that_has_ended_does_not_come_back_and_keeps_its_number() {
+        for kept in each_database().await {
+            let database = Database::open("order", &kept.config, MIGRATIONS).await.expect("open");
+            let writer = Writer::start(&database, WriterLimits::default());
+            let [new, running, ended] = life();
+            let namesake = Order { id: OrderId::generate(), ..new.clone() };
+            writer.write(Accept(new)).await.expect("stored");
+            // In one commit: the second change finds what the first has moved.
+            let (moved, taken) =
+                tokio::join!(writer.write(save(&ended)), writer.write(Accept(namesake.clone())));
+            moved.expect("stored");
+            assert_eq!(reason(taken), "CHANNEL_ORDER_ID_TAKEN");
+            // Who did not hear of that commit tries it again, or something else.
+            for stale in [running, ended] {
+                assert_eq!(reason(writer.write(save(&stale)).await), ORDER_OVERTAKEN);
+            }
+            assert_eq!(reason(writer.write(Accept(namesake)).await), "CHANNEL_ORDER_ID_TAKEN");
+            let count = |statement| number_in(&kept.config, statement);
+            let live = count("SELECT CAST(COUNT(*) AS BIGINT) FROM orders").await;
+            let archived = count("SELECT CAST(COUNT(*) AS BIGINT) FROM orders_archive").await;
+            assert_eq!((live, archived), (0, 1));
+        }
+    }
+}

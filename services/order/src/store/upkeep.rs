@@ -13,10 +13,11 @@ use crate::order::Order;
 
 const SELECT_ENDED: &str = "SELECT order_id, document FROM orders \
      WHERE order_id > $1 AND wakeup_at_us IS NULL ORDER BY order_id LIMIT $2";
-/// Every order has a mark for its template.
+/// Every order has a mark for its template. Marks are looked for first, so that the rows of those that have some are not read.
 const SELECT_UNMARKED: &str = "SELECT o.order_id, o.document FROM orders o \
-     WHERE o.order_id > $1 AND o.wakeup_at_us IS NOT NULL \
-     AND NOT EXISTS (SELECT 1 FROM order_marks m WHERE m.order_id = o.order_id) \
+     WHERE o.order_id > $1 AND CASE \
+         WHEN EXISTS (SELECT 1 FROM order_marks m WHERE m.order_id = o.order_id) THEN 0 \
+         WHEN o.wakeup_at_us IS NULL THEN 0 ELSE 1 END = 1 \
      ORDER BY o.order_id LIMIT $2";
 static SET_PHONE: Rows = Rows {
     before: "UPDATE orders SET phone = v.column2 FROM (",
