@@ -18,9 +18,9 @@ fn name(number: usize) -> String {
 on_each_database!(many_changes_share_few_commits, async |store: Store| {
     let changes = (0..600).map(|n| {
         let way = if n % 2 == 0 { Way::Append } else { Way::AtOnce };
-        store.writer.write(Note::new(&name(n), way))
+        Note::new(&name(n), way)
     });
-    for outcome in join_all(changes).await {
+    for outcome in store.together(changes).await {
         outcome.expect("stored");
     }
     assert_eq!(store.count().await, 600);
@@ -31,9 +31,9 @@ on_each_database!(many_changes_share_few_commits, async |store: Store| {
 on_each_database!(a_change_that_fails_after_writing_takes_nobody_with_it, async |store: Store| {
     let changes = (0..50).map(|n| {
         let way = if n % 10 == 3 { Way::WriteAndRefuse } else { Way::Append };
-        store.writer.write(Note::new(&name(n), way))
+        Note::new(&name(n), way)
     });
-    for (number, outcome) in join_all(changes).await.into_iter().enumerate() {
+    for (number, outcome) in store.together(changes).await.into_iter().enumerate() {
         if number % 10 == 3 {
             assert_eq!(outcome, Err(refusal()), "its own error, whole");
         } else {
@@ -47,17 +47,17 @@ on_each_database!(a_change_that_fails_after_writing_takes_nobody_with_it, async 
 on_each_database!(a_refusal_before_writing_costs_the_others_nothing, async |store: Store| {
     let changes = (0..100).map(|n| {
         let way = if n % 2 == 0 { Way::Refuse } else { Way::Append };
-        store.writer.write(Note::new(&name(n), way))
+        Note::new(&name(n), way)
     });
-    let outcomes = join_all(changes).await;
+    let outcomes = store.together(changes).await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Err(refusal())).count(), 50);
     assert_eq!((store.count().await, store.commits().await), (50, 1), "one commit for all");
 });
 
 on_each_database!(two_changes_that_collide_hurt_only_the_second, async |store: Store| {
     let names = ["one", "same", "same", "two"];
-    let changes = names.map(|name| store.writer.write(Note::new(name, Way::Append)));
-    let outcomes = join_all(changes).await;
+    let changes = names.into_iter().map(|name| Note::new(name, Way::Append));
+    let outcomes = store.together(changes).await;
     let reasons: Vec<_> = outcomes.into_iter().map(|o| o.map_err(|e| (e.kind, e.reason))).collect();
     let unavailable = Err((Kind::Unavailable, "STORE_UNAVAILABLE".to_owned()));
     assert_eq!(reasons, [Ok(()), Ok(()), unavailable, Ok(())]);
@@ -70,9 +70,9 @@ on_each_database!(
     async |store: Store| {
         let changes = (0..20).map(|n| {
             let way = if n == 7 { Way::WriteAndPanic } else { Way::Append };
-            store.writer.write(Note::new(&name(n), way))
+            Note::new(&name(n), way)
         });
-        for (number, outcome) in join_all(changes).await.into_iter().enumerate() {
+        for (number, outcome) in store.together(changes).await.into_iter().enumerate() {
             let expected = if number == 7 { Err(Kind::Internal) } else { Ok(()) };
             assert_eq!(outcome.map_err(|error| error.kind), expected, "{number}");
         }

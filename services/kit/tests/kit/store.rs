@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::{join, join_all};
 use throughline_kit::Row;
 use throughline_kit::clock::{Clock, Instant};
 use throughline_kit::error::{Error, Kind};
@@ -11,6 +12,7 @@ use throughline_kit::storage::{
     Change, Database, Insert, Migration, StorageConfig, Tx, WorkingSet, Writer, WriterLimits,
 };
 use throughline_proto::r#type::v1::Money;
+use tokio::sync::Notify;
 
 pub(crate) const CENTER: &str = "test";
 pub(crate) const START: Instant = Instant(1_700_000_000_000_000);
@@ -55,6 +57,28 @@ impl Store {
 
     pub(crate) async fn note(&self, name: &str) -> Result<(), Error> {
         self.writer.write(Note::new(name, Way::Append)).await
+    }
+
+    /// Has the writer take all of these at once: they gather while it waits within the commit before.
+    pub(crate) async fn together(
+        &self,
+        notes: impl Iterator<Item = Note>,
+    ) -> Vec<Result<(), Error>> {
+        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let before = Wait { begun: Arc::clone(&begun), go_on: Arc::clone(&go_on) };
+        let gather = async {
+            begun.notified().await;
+            let written = join_all(notes.map(|note| self.writer.write(note)));
+            let let_go = async {
+                // All are in the queue: they were polled before this.
+                tokio::task::yield_now().await;
+                go_on.notify_one();
+            };
+            join(written, let_go).await.0
+        };
+        let (before, written) = join(self.writer.write(before), gather).await;
+        before.expect("it writes nothing");
+        written
     }
 
     pub(crate) async fn notes(&self) -> Vec<String> {
@@ -173,8 +197,8 @@ impl Change for Notes {
 
 /// Waits inside of its commit until it may go on.
 pub(crate) struct Wait {
-    pub(crate) begun: Arc<tokio::sync::Notify>,
-    pub(crate) go_on: Arc<tokio::sync::Notify>,
+    pub(crate) begun: Arc<Notify>,
+    pub(crate) go_on: Arc<Notify>,
 }
 
 impl Change for Wait {
