@@ -114,10 +114,11 @@ impl Offer {
         }
         let one = usize::try_from(chance % count as u64).unwrap_or(0);
         let step = usize::try_from((chance >> 32) % (count as u64 - 1)).unwrap_or(0);
+        let (before, after) = self.endpoints.split_at(one);
         let (one, two) = (&self.endpoints[one], &self.endpoints[(one + 1 + step) % count]);
         let is_busier = one.pending.load(Ordering::Relaxed) > two.pending.load(Ordering::Relaxed);
         let named = if is_busier { [two, one] } else { [one, two] };
-        let mut fit = named.into_iter().chain(&self.endpoints).filter(is_other);
+        let mut fit = named.into_iter().chain(after).chain(before).filter(is_other);
         fit.clone().find(|endpoint| endpoint.is_reachable()).or_else(|| fit.next())
     }
 }

@@ -50,6 +50,7 @@ pub(super) struct Pool {
     limits: Limits,
     connections: RefCell<Vec<Rc<Connection>>>,
     connecting: Cell<bool>,
+    reconnecting: Cell<bool>,
     failures: Cell<u64>,
     last_failure: RefCell<String>,
     waiting: Cell<usize>,
@@ -111,6 +112,7 @@ impl Pools {
                 limits: self.limits,
                 connections: RefCell::default(),
                 connecting: Cell::new(false),
+                reconnecting: Cell::new(false),
                 failures: Cell::new(0),
                 last_failure: RefCell::default(),
                 waiting: Cell::new(0),
@@ -207,8 +209,10 @@ impl Pool {
                 self.connections.borrow_mut().push(connection);
             }
             Err(cause) => {
-                self.endpoint.unreachable.store(true, Ordering::Relaxed);
-                tokio::task::spawn_local(reconnect(Rc::downgrade(&self)));
+                if self.connections.borrow().is_empty() {
+                    self.endpoint.unreachable.store(true, Ordering::Relaxed);
+                    self.reconnect_later();
+                }
                 tracing::debug!(
                     endpoint = self.endpoint.address(),
                     cause,
@@ -219,6 +223,13 @@ impl Pool {
             }
         }
         self.news.notify_waiters();
+    }
+
+    /// Looks for the instance again after a while, once however many calls found it gone meanwhile.
+    fn reconnect_later(self: &Rc<Self>) {
+        if !self.reconnecting.replace(true) {
+            tokio::task::spawn_local(reconnect(Rc::downgrade(self)));
+        }
     }
 
     async fn connect(self: &Rc<Self>) -> Result<Rc<Connection>, String> {
@@ -261,9 +272,9 @@ impl Connection {
 /// Looks for an instance again that could not be reached, while it is registered.
 async fn reconnect(pool: Weak<Pool>) {
     tokio::time::sleep(RECONNECT_DELAY).await;
-    if let Some(pool) = pool.upgrade()
-        && !pool.endpoint.is_reachable()
-    {
+    let Some(pool) = pool.upgrade() else { return };
+    pool.reconnecting.set(false);
+    if !pool.endpoint.is_reachable() {
         pool.open_another();
     }
 }
