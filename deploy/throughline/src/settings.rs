@@ -51,7 +51,8 @@ pub struct Platform {
     /// `postgres://user@host/database`; each role uses the schema of its own name there. Empty means SQLite in `data_dir`.
     pub postgres_url: String,
     /// Name of this process among several order centers on one PostgreSQL. One of them serves, the others stand by; who
-    /// starts under the name of the one that serves takes over from it at once, as after a restart.
+    /// starts under the name of the one that serves takes over from it at once, as after a restart. Empty means this machine
+    /// and `data_dir`.
     pub instance: String,
     /// How long after the last sign of life of the one that serves another takes over, in milliseconds.
     pub lease_ms: u64,
@@ -64,7 +65,7 @@ impl Default for Platform {
             port_base: 7400,
             gateway: String::new(),
             postgres_url: String::new(),
-            instance: "main".to_owned(),
+            instance: String::new(),
             lease_ms: 5_000,
         }
     }
@@ -74,7 +75,6 @@ impl Platform {
     fn check(&self) -> Result<(), Error> {
         let mut check = Check::of("platform");
         check.at_least("lease_ms", self.lease_ms, MIN_LEASE_MS);
-        check.not_empty("instance", &self.instance);
         check.finish()
     }
 }
@@ -147,7 +147,11 @@ impl Settings {
     /// Which of several processes of the same role this one is.
     pub fn instance(&self) -> Instance {
         let lease = Duration::from_millis(self.platform.lease_ms);
-        Instance { name: self.platform.instance.clone(), lease }
+        let name = match self.platform.instance.as_str() {
+            "" => format!("{}:{}", host_name(), absolute(&self.platform.data_dir).display()),
+            given => given.to_owned(),
+        };
+        Instance { name, lease }
     }
 
     /// Port of a role; 0 stays 0.
@@ -170,6 +174,15 @@ impl Settings {
         }
         StorageConfig::Postgres { url: url.clone(), schema: role.name().to_owned() }
     }
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Takes the password out of "postgres://user:password@host/database?password=…".

@@ -77,7 +77,7 @@ impl Ownership {
                     return Ok(Self { center, instance, epoch, shutdown, over });
                 }
                 Ok(None) => {}
-                Err(error) if error.kind == Kind::Unavailable => {
+                Err(error) if matches!(error.kind, Kind::Unavailable | Kind::OutcomeUnknown) => {
                     tracing::warn!(center, %error, "look who owns the store; trying again");
                 }
                 Err(error) => return Err(error),
@@ -92,6 +92,23 @@ impl Ownership {
     /// How often the owner gives a sign of life when it has nothing else to write.
     pub(super) fn beat_interval(&self) -> Duration {
         self.instance.lease / BEATS_IN_LEASE
+    }
+
+    /// How long others wait for a sign of life.
+    pub(super) fn lease(&self) -> Duration {
+        self.instance.lease
+    }
+
+    /// Ends the center, because it could give no sign of life for a lease.
+    pub(super) fn give_up(&self) {
+        let (center, instance) = (self.center, self.instance.name.as_str());
+        tracing::error!(
+            center,
+            instance,
+            "the store did not answer for a lease; this instance ends"
+        );
+        self.over.cancel();
+        self.shutdown.cancel();
     }
 
     /// Waits until the store is no longer this instance's.

@@ -11,6 +11,7 @@ use std::pin::Pin;
 
 use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ownership::{Instance, OWNERSHIP_LOST, Ownership};
@@ -156,17 +157,26 @@ impl Writer {
     }
 }
 
-/// Gives signs of life for as long as the center owns its store.
+/// Gives signs of life for as long as the center owns its store. One that could give none for a lease ends: another instance
+/// may serve by now, and this one would not hear of it.
 async fn keep_owning(writer: Writer, ownership: Ownership) {
+    let mut beaten_at = Instant::now();
     loop {
         tokio::select! {
             () = ownership.is_over() => return,
             () = tokio::time::sleep(ownership.beat_interval()) => {}
         }
-        if let Err(cause) = writer.write(ownership.beat()).await
-            && cause.reason != OWNERSHIP_LOST
-        {
-            tracing::warn!(center = writer.center, %cause, "tell that this instance owns the store");
+        let left = ownership.lease().saturating_sub(beaten_at.elapsed());
+        match tokio::time::timeout(left, writer.write(ownership.beat())).await {
+            Ok(Ok(())) => beaten_at = Instant::now(),
+            Ok(Err(cause)) if cause.reason == OWNERSHIP_LOST => return,
+            Ok(Err(cause)) => {
+                tracing::warn!(center = writer.center, %cause, "tell that this instance owns the store");
+            }
+            Err(_) => return ownership.give_up(),
+        }
+        if beaten_at.elapsed() >= ownership.lease() {
+            return ownership.give_up();
         }
     }
 }

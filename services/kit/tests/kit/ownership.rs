@@ -119,6 +119,16 @@ async fn an_owner_with_nothing_to_write_gives_signs_of_life() {
 }
 
 #[tokio::test]
+async fn an_owner_that_does_not_reach_its_store_for_a_lease_ends() {
+    let Some(kept) = postgres().await else { return };
+    let starting = Starting::open(&kept.config, "a", SHORT).await;
+    let owner = starting.own().await.expect("free");
+    starting.database.close().await;
+    starting.shutdown().cancelled().await;
+    note(&owner, "late").await.expect_err("it has no store");
+}
+
+#[tokio::test]
 async fn an_instance_that_is_to_end_stands_by_no_longer() {
     let Some(kept) = postgres().await else { return };
     let _owner = Starting::open(&kept.config, "a", LONG).await.own().await.expect("free");
