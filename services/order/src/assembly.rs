@@ -94,7 +94,7 @@ impl Ground {
         config: &Config,
         environment: &Environment,
     ) -> Result<Engine, Error> {
-        upkeep::mark_live(&self.orders, &self.writer).await?;
+        upkeep::mark_live(&self.orders, &self.writer, self.clock.now()).await?;
         let parts = EngineParts {
             clock: self.clock.clone(),
             writer: self.writer.clone(),

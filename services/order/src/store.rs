@@ -91,6 +91,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         description: "monitors",
         sql: include_str!("../migrations/0011_monitors.sql"),
     },
+    Migration {
+        version: 12,
+        description: "upkeep",
+        sql: include_str!("../migrations/0012_upkeep.sql"),
+    },
 ];
 
 const COLUMNS: &[&str] = &[

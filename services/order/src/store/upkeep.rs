@@ -1,24 +1,26 @@
 //! Rows that an earlier version left behind: ended orders among the live ones, and orders without what they are found by.
 
 use throughline_kit::Row;
+use throughline_kit::clock::Instant;
 use throughline_kit::error::Error;
 use throughline_kit::storage::{Change, Rows, Tx, Value, corrupt};
 
 use super::archive::{forget_live, keep_marks};
 use super::reading::parse;
-use super::{OrderStore, mark, overtaken};
+use super::{OrderStore, mark, overtaken, position};
 use crate::error::DOMAIN;
 use crate::mark::{mark, mark_templates};
 use crate::order::Order;
 
 const SELECT_ENDED: &str = "SELECT order_id, document FROM orders \
      WHERE order_id > $1 AND wakeup_at_us IS NULL ORDER BY order_id LIMIT $2";
-/// Every order has a mark for its template. Marks are looked for first, so that the rows of those that have some are not read.
-const SELECT_UNMARKED: &str = "SELECT o.order_id, o.document FROM orders o \
-     WHERE o.order_id > $1 AND CASE \
-         WHEN EXISTS (SELECT 1 FROM order_marks m WHERE m.order_id = o.order_id) THEN 0 \
-         WHEN o.wakeup_at_us IS NULL THEN 0 ELSE 1 END = 1 \
-     ORDER BY o.order_id LIMIT $2";
+/// All live orders, until they were gone through once.
+const SELECT_LIVE: &str = "SELECT order_id, document FROM orders \
+     WHERE order_id > $1 AND wakeup_at_us IS NOT NULL \
+     AND NOT EXISTS (SELECT 1 FROM upkeep WHERE name = 'live orders') \
+     ORDER BY order_id LIMIT $2";
+const INSERT_DONE: &str = "INSERT INTO upkeep (name, done_at_us) VALUES ('live orders', $1) \
+     ON CONFLICT (name) DO NOTHING";
 static SET_PHONE: Rows = Rows {
     before: "UPDATE orders SET phone = v.column2 FROM (",
     width: 2,
@@ -37,8 +39,8 @@ static MOVE: Rows = Rows {
 pub(crate) enum Left {
     /// Ended orders among the live ones.
     Ended,
-    /// Live orders without marks.
-    Unmarked,
+    /// Live orders that may lack what they are found by.
+    Live,
 }
 
 /// Some of them, with the marks that they should have.
@@ -60,7 +62,7 @@ impl OrderStore {
     ) -> Result<Found, Error> {
         let statement = match left {
             Left::Ended => SELECT_ENDED,
-            Left::Unmarked => SELECT_UNMARKED,
+            Left::Live => SELECT_LIVE,
         };
         let rows = self.database.fetch_all(statement, [after.into(), limit.into()]).await?;
         let mut orders = Vec::with_capacity(rows.len());
@@ -68,7 +70,10 @@ impl OrderStore {
             match parse(&row.get::<String, _>(1)).map_err(|e| corrupt(DOMAIN, "orders", e)) {
                 Ok(mut order) => {
                     match self.templates.resolve(&mut order).await {
-                        Ok(()) => mark(&mut order),
+                        Ok(()) => {
+                            mark(&mut order);
+                            order.positions_changed = true;
+                        }
                         // Nothing else is known of its steps.
                         Err(_) => mark_templates(&mut order),
                     }
@@ -103,7 +108,7 @@ impl Change for MoveEnded {
     }
 }
 
-/// Gives live orders their phones and marks. Before they have an owner: nobody else writes them.
+/// Gives live orders their phones and marks, and monitors their positions. Before they have an owner: nobody else writes them.
 #[derive(Debug)]
 pub(crate) struct MarkLive(pub(crate) Vec<Order>);
 
@@ -114,7 +119,23 @@ impl Change for MarkLive {
         tx.change(&SET_PHONE, self.0.iter().map(phone).collect()).await?;
         for order in &self.0 {
             mark::replace(tx, order).await?;
+            if order.positions_changed {
+                position::replace(tx, order).await?;
+            }
         }
+        Ok(())
+    }
+}
+
+/// All live orders were gone through.
+#[derive(Debug)]
+pub(crate) struct LiveDone(pub(crate) Instant);
+
+impl Change for LiveDone {
+    type Output = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<(), Error> {
+        tx.execute(INSERT_DONE, [self.0.into()]).await?;
         Ok(())
     }
 }

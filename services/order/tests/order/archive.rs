@@ -192,7 +192,7 @@ on_each_database!(
 );
 
 on_each_database!(
-    live_orders_of_an_earlier_version_are_found_by_phone_and_marks,
+    live_orders_of_an_earlier_version_are_found_and_watched,
     async |mut center: Center| {
         center.publish(&business("home-visit", &[WAIT, ACTIVATE])).await;
         let mut request = one_visit();
@@ -202,8 +202,14 @@ on_each_database!(
         let forget = [
             "UPDATE orders SET phone = '', document = REPLACE(document, '\"marks\":', '\"forgotten\":')",
             "DELETE FROM order_marks",
+            "DELETE FROM positions",
+            "DELETE FROM upkeep",
         ];
         let center = center.restart_after(&forget).await;
+        let load = center.monitors().list_load(operator(proto::ListLoadRequest::default())).await;
+        let groups = load.expect("listed").into_inner().groups;
+        let standing: Vec<_> = groups.iter().map(|group| group.step_id.as_str()).collect();
+        assert_eq!(standing, ["visited"]);
         let filters = [
             proto::ListOrdersRequest { phone: PHONE.to_owned(), ..all() },
             proto::ListOrdersRequest { template: "home-visit".to_owned(), ..all() },
