@@ -101,7 +101,9 @@ impl Look<'_> {
     fn usual(&self, template: &str, step: &Step) -> Option<Duration> {
         match &step.definition().work {
             StepWork::Timer(Timer::For(span)) => Some(*span),
-            StepWork::Timer(Timer::Until(_)) => step.deadline.map(|at| at.since(self.now)),
+            StepWork::Timer(Timer::Until(_)) => {
+                step.deadline.map(|at| at.since(step.started_at.unwrap_or(self.now)))
+            }
             StepWork::Call(_) | StepWork::Wait(_) | StepWork::Manual(_) | StepWork::Activity(_) => {
                 self.measured.quantile(template, &step.definition().id, self.percent)
             }
