@@ -131,7 +131,9 @@ pub(crate) fn note(order: &mut Order) -> Vec<usize> {
     let mut ended = Vec::new();
     // Those that are stored with this change are forgotten with a later one.
     if !order.cancellations_changed && order.cancellations.len() > MAX_KEPT_CANCELLATIONS {
-        let oldest = order.cancellations.iter().position(|known| !known.outcome.is_open());
+        // Not the newest: its number is the last that was given.
+        let older = &order.cancellations[..order.cancellations.len() - 1];
+        let oldest = older.iter().position(|known| !known.outcome.is_open());
         oldest.map(|index| order.cancellations.remove(index));
     }
     for index in 0..order.cancellations.len() {
