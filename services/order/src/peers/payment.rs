@@ -10,6 +10,7 @@ use throughline_proto::payment::v1::payment_service_client::PaymentServiceClient
 
 use super::{Peers, money, outcome, unreadable};
 use crate::event::{Gain, Outcome};
+use crate::failure::Failure;
 use crate::order::Order;
 use crate::template::Activity;
 use crate::work::payment_reference;
@@ -50,7 +51,19 @@ impl Peers {
                 self.settle(&self.context(order), &request_id, owed).await
             }
             (Outcome::Succeeded(_), None) => unreadable(DOMAIN, "payment order"),
+            (Outcome::Declined(refusal), _) => {
+                self.refused(&self.context(order), payment_order_id, refusal).await
+            }
             (failed, _) => failed,
+        }
+    }
+
+    /// No try was begun. Where that is because the time to pay was over before it came to one, the payer let it pass.
+    async fn refused(&self, context: &CallContext, id: String, refusal: Failure) -> Outcome {
+        match self.read_payment(context, id).await {
+            Ok(owed) if is_closed(&owed) => standing(owed),
+            Ok(_) => Outcome::Declined(refusal),
+            Err(unread) => unread,
         }
     }
 
@@ -245,4 +258,9 @@ fn unanswered(status: tonic::Status) -> Outcome {
 /// The payment was tried before.
 fn runs_again(order: &Order) -> bool {
     order.steps.iter().any(|step| step.activity() == Some(Activity::Pay) && step.attempts > 1)
+}
+
+/// It takes no money any more.
+fn is_closed(owed: &proto::PaymentOrder) -> bool {
+    matches!(owed.state(), PaymentOrderState::Closed | PaymentOrderState::Closing)
 }

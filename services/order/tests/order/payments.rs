@@ -71,6 +71,21 @@ on_each_database!(
 );
 
 on_each_database!(
+    a_payer_whose_time_was_over_before_the_first_try_let_it_pass,
+    async |mut center: Center| {
+        center.outside.next("StartAttempt", &[Behavior::Hold]);
+        let id = center.submit(mugs(1)).await;
+        center.called("StartAttempt", 1).await;
+        center.outside.payment_expires_unheard();
+        center.outside.let_go();
+        let order = center.becomes(&id, OrderState::Cancelled).await;
+        assert_eq!(order.failure.expect("a failure").reason, "PAYMENT_EXPIRED");
+        assert_eq!((center.outside.held(), center.outside.taken("mug")), (0, 0));
+        center
+    }
+);
+
+on_each_database!(
     a_payment_is_closed_when_its_time_is_over_though_nobody_says_so,
     async |mut center: Center| {
         let (id, _) = waiting(&mut center).await;

@@ -39,6 +39,14 @@ impl Outside {
         self.announce("payment.closed", closed);
     }
 
+    /// The time to pay of the only payment order passes, and no news of it arrive.
+    pub(crate) fn payment_expires_unheard(&self) {
+        let mut books = self.books();
+        let owed = books.payments.values_mut().next().expect("a payment order");
+        owed.state = PaymentOrderState::Closed.into();
+        owed.close_reason = CloseReason::Expired.into();
+    }
+
     /// The payment center takes money for what was closed, and the feed says so.
     pub(crate) fn money_comes_late(&self, payment_order_id: &str) {
         let paid = {
