@@ -136,6 +136,8 @@ impl Database {
                 format!("{stage} the store of the {center} center at {place}: {cause}"),
             )
         };
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
         let url = config.url();
         let engine = match config {
             StorageConfig::Sqlite(path) => {
@@ -291,8 +293,6 @@ async fn migrate(
 }
 
 async fn pool(url: &str, max_connections: u32) -> Result<AnyPool, sqlx::Error> {
-    static DRIVERS: Once = Once::new();
-    DRIVERS.call_once(sqlx::any::install_default_drivers);
     AnyPoolOptions::new()
         .max_connections(max_connections)
         .min_connections(1)
