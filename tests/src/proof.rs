@@ -22,7 +22,8 @@ pub async fn nothing_lost(desk: &Desk, accepted: &[Accepted]) {
         orders.iter().map(|order| (order.order_id.as_str(), order.state())).collect();
     for order in accepted {
         let name = &order.request.channel_order_id;
-        assert_eq!(ends[order.order_id.as_str()], order.end, "{name}");
+        let known = orders.iter().find(|known| known.order_id == order.order_id);
+        assert_eq!(ends[order.order_id.as_str()], order.end, "{name}: {known:#?}");
     }
 }
 
