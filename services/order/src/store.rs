@@ -13,6 +13,7 @@ use crate::error::{DOMAIN, OrderError};
 use crate::order::{Order, OrderId};
 use crate::rating::{self, RatingsByOrder};
 use crate::rollup::rollup;
+use crate::step::Step;
 use crate::templates::Templates;
 use crate::webhook;
 use crate::work::next_due;
@@ -169,9 +170,12 @@ fn wakeup(order: &Order) -> Option<i64> {
     if order.ended_at.is_some() {
         return None;
     }
-    let is_called = order.places().any(|(_, step)| step.is_called());
-    let due = next_due(order, order.updated_at).filter(|_| !is_called);
-    Some(due.unwrap_or(order.updated_at).0)
+    let now = order.updated_at;
+    // What was due by then may be on its way, or was just found out to be due.
+    let is_due = |step: &Step| step.is_open() && step.next_at.is_some_and(|at| at <= now);
+    let is_called = order.places().any(|(_, step)| step.is_called() || is_due(step));
+    let due = next_due(order, now).filter(|_| !is_called);
+    Some(due.unwrap_or(now).0)
 }
 
 /// Adds a new order.
